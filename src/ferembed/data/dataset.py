@@ -1,0 +1,197 @@
+"""The one container every reader returns: an immutable table of faces."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = TypeVar("Array", bound=NDArray[Any])
+
+SPLITS: tuple[str, ...] = ("train", "validation", "test")
+"""The split names of the house. Training trains, validation selects, test is touched once."""
+
+
+class DataError(ValueError):
+    """A data file or folder cannot be used as it is; the sentence says where and what would be right."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceDataset:
+    """Faces with their labels, splits and, where known, the votes of several annotators.
+
+    Arrays are read-only; every change makes a new data set. Rows keep their ``ids`` through any selection.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
+        Pixels, 0 to 255, grey or RGB.
+    labels : array-like of int, shape (n,)
+        Index into ``classes``.
+    classes : sequence of str
+        Class names; their order gives the meaning of ``labels``.
+    splits : array-like of str, shape (n,), optional
+        Split of each row; ``"train"`` where not given.
+    votes : array-like of float, shape (n, v), optional
+        A distribution over ``vote_classes`` for each row: rows sum to 1, or to 0 where annotators reached no usable
+        opinion.
+    vote_classes : sequence of str, optional
+        Names of the columns of ``votes``.
+    ids : array-like of int, shape (n,), optional
+        Number of each row in its source, from 0; ``0..n-1`` where not given.
+    paths : array-like of str, shape (n,), optional
+        File of each image, where each has one.
+    source : str
+        The file or folder the rows came from.
+
+    Raises
+    ------
+    DataError
+        If shapes, types or ranges disagree.
+
+    Examples
+    --------
+    >>> faces = FaceDataset(np.zeros((2, 48, 48), np.uint8), [0, 1], ("happy", "sad"), splits=["train", "test"])
+    >>> len(faces), faces.split("test").labels.tolist(), faces.blank.sum().item()
+    (2, [1], 2)
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    splits: NDArray[np.str_] = None  # type: ignore[assignment]
+    votes: NDArray[np.float32] | None = None
+    vote_classes: tuple[str, ...] = ()
+    ids: NDArray[np.int64] = None  # type: ignore[assignment]
+    paths: NDArray[np.str_] | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        store = object.__setattr__
+        store(self, "classes", tuple(self.classes))
+        store(self, "vote_classes", tuple(self.vote_classes))
+        store(self, "images", _frozen(np.asarray(self.images)))
+        store(self, "labels", _frozen(np.asarray(self.labels, dtype=np.int64)))
+        store(self, "splits", _frozen(np.asarray(["train"] * n if self.splits is None else self.splits, dtype=np.str_)))
+        store(self, "ids", _frozen(np.arange(n) if self.ids is None else np.asarray(self.ids, dtype=np.int64)))
+        if self.votes is not None:
+            store(self, "votes", _frozen(np.asarray(self.votes, dtype=np.float32)))
+        if self.paths is not None:
+            store(self, "paths", _frozen(np.asarray(self.paths, dtype=np.str_)))
+        self._check()
+
+    def _check(self) -> None:
+        images, n = self.images, len(self.images)
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
+            raise DataError(
+                f"images must be uint8 of shape (n, h, w) or (n, h, w, 3), not {images.dtype} of shape {images.shape}."
+            )
+        for name in ("labels", "splits", "ids", "paths"):
+            column = getattr(self, name)
+            if column is not None and column.shape != (n,):
+                raise DataError(f"{name} must have one entry for each of the {n} images, not shape {column.shape}.")
+        if len(set(self.classes)) != len(self.classes):
+            raise DataError(f"class names must differ from each other, not {list(self.classes)}.")
+        wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
+        if wrong.size:
+            raise DataError(
+                f"label {self.labels[wrong[0]]} in row {wrong[0]} is not in 0..{len(self.classes) - 1} "
+                f"({', '.join(self.classes)})."
+            )
+        self._check_votes()
+
+    def _check_votes(self) -> None:
+        if self.votes is None:
+            return
+        if self.votes.shape != (len(self), len(self.vote_classes)):
+            raise DataError(
+                f"votes must have shape ({len(self)}, {len(self.vote_classes)}) "
+                f"for vote_classes {list(self.vote_classes)}, not {self.votes.shape}."
+            )
+        sums = self.votes.sum(axis=1)
+        wrong = np.flatnonzero((self.votes < 0).any(axis=1) | ((np.abs(sums - 1) > 1e-4) & (sums != 0)))
+        if wrong.size:
+            raise DataError(f"votes of row {wrong[0]} are no distribution: {self.votes[wrong[0]].tolist()}.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name} {np.sum(self.splits == name)}" for name in self.split_names)
+        blank = f", {self.blank.sum()} blank" if self.blank.any() else ""
+        votes = f", votes over {len(self.vote_classes)}" if self.votes is not None else ""
+        shape = " x ".join(map(str, self.images.shape[1:]))
+        return f"FaceDataset({len(self)} images of {shape}, {len(self.classes)} classes; {parts}{blank}{votes})"
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The splits that have rows: the house's names first, in their order."""
+        present = set(np.unique(self.splits).tolist())
+        return tuple(s for s in SPLITS if s in present) + tuple(sorted(present - set(SPLITS)))
+
+    @cached_property
+    def blank(self) -> NDArray[np.bool_]:
+        """Whether each image is one flat colour and so shows no face; shape (n,)."""
+        flat = self.images.reshape(len(self), -1)
+        return _frozen(flat.max(axis=1, initial=0) == flat.min(axis=1, initial=255))
+
+    @cached_property
+    def pixel_hashes(self) -> NDArray[np.str_]:
+        """SHA-1 of each image's bytes in hexadecimal; equal hashes mean identical images. Shape (n,)."""
+        return _frozen(np.array([hashlib.sha1(image.tobytes()).hexdigest() for image in self.images], dtype="<U40"))
+
+    def subset(self, rows: ArrayLike) -> FaceDataset:
+        """The rows picked by an integer or boolean array, in that order."""
+        chosen = np.asarray(rows)
+        if chosen.dtype == bool:
+            chosen = np.flatnonzero(chosen)
+        chosen = chosen.astype(np.int64)
+        return replace(
+            self,
+            images=self.images[chosen],
+            labels=self.labels[chosen],
+            splits=self.splits[chosen],
+            votes=None if self.votes is None else self.votes[chosen],
+            ids=self.ids[chosen],
+            paths=None if self.paths is None else self.paths[chosen],
+        )
+
+    def split(self, name: str) -> FaceDataset:
+        """The rows of one split.
+
+        Raises
+        ------
+        DataError
+            If no row belongs to it; the sentence lists the splits there are.
+        """
+        rows = np.flatnonzero(self.splits == name)
+        if not rows.size:
+            have = ", ".join(f"{s} ({np.sum(self.splits == s)} rows)" for s in self.split_names)
+            raise DataError(f"{self.source or 'this data set'} has no split {name!r}; it has {have or 'no rows'}.")
+        return self.subset(rows)
+
+    def without_blank(self) -> FaceDataset:
+        """All rows but the blank ones."""
+        return self.subset(~self.blank)
+
+    def class_counts(self) -> dict[str, int]:
+        """Number of rows of each class, in the order of ``classes``."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        return dict(zip(self.classes, counts.tolist(), strict=True))
+
+    def with_labels(self, labels: ArrayLike, classes: Sequence[str]) -> FaceDataset:
+        """The same faces under other labels."""
+        return replace(self, labels=np.asarray(labels, dtype=np.int64), classes=tuple(classes))
+
+
+def _frozen(array: Array) -> Array:
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array

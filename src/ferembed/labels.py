@@ -1,0 +1,81 @@
+"""Emotion vocabularies: names, order, colours, and the maps between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+FER2013_CLASSES: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""The seven classes of FER2013, in the order of its integer codes (Goodfellow et al. 2013)."""
+
+FERPLUS_CLASSES: tuple[str, ...] = (
+    "neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt",
+)  # fmt: skip
+"""The eight emotions of FER+, in the order of its vote columns (Barsoum et al. 2016)."""
+
+COLOURS: dict[str, str] = {
+    "angry": "#D55E00",
+    "disgust": "#009E73",
+    "fear": "#CC79A7",
+    "happy": "#F0E442",
+    "sad": "#0072B2",
+    "surprise": "#56B4E9",
+    "neutral": "#7F7F7F",
+    "contempt": "#E69F00",
+}
+"""One colour an emotion, from the colour-blind-safe palette of Okabe and Ito (2008)."""
+
+_SYNONYMS: dict[str, str] = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "afraid": "fear",
+    "happiness": "happy",
+    "joy": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "suprise": "surprise",
+}
+
+
+def canonical(name: str) -> str:
+    """The house name of an emotion: lower case, with the usual synonyms folded together.
+
+    A name that is not a known emotion is returned stripped and in lower case.
+
+    Examples
+    --------
+    >>> canonical("Happiness"), canonical(" anger"), canonical("boredom")
+    ('happy', 'angry', 'boredom')
+    """
+    key = name.strip().lower()
+    return _SYNONYMS.get(key, key)
+
+
+def ordered(names: Sequence[str]) -> tuple[str, ...]:
+    """Distinct class names in their standard order.
+
+    Names that all belong to FER2013, or all to FER+, take that vocabulary's order; any other set is sorted.
+
+    Examples
+    --------
+    >>> ordered(["neutral", "angry", "happy"])
+    ('angry', 'happy', 'neutral')
+    """
+    distinct = set(names)
+    for vocabulary in (FER2013_CLASSES, FERPLUS_CLASSES):
+        if distinct <= set(vocabulary):
+            return tuple(name for name in vocabulary if name in distinct)
+    return tuple(sorted(distinct))
+
+
+def transfer_matrix(source: Sequence[str], target: Sequence[str]) -> list[list[float]]:
+    """A ``(len(source), len(target))`` 0/1 matrix that moves probabilities between vocabularies by name.
+
+    A class without a namesake in ``target`` has a row of zeros, so its mass is dropped.
+
+    Examples
+    --------
+    >>> transfer_matrix(["sad", "contempt"], ["happy", "sad"])
+    [[0.0, 1.0], [0.0, 0.0]]
+    """
+    return [[float(a == b) for b in target] for a in source]
