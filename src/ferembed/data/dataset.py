@@ -16,6 +16,9 @@ Array = TypeVar("Array", bound=NDArray[Any])
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 """The split names of the house. Training trains, validation selects, test is touched once."""
 
+BLANK_SPAN = 4
+"""The widest span of grey levels of a blank image. FER2013 has flat images and one that spans 3 levels."""
+
 
 class DataError(ValueError):
     """A data file or folder cannot be used as it is; the sentence says where and what would be right."""
@@ -137,9 +140,14 @@ class FaceDataset:
 
     @cached_property
     def blank(self) -> NDArray[np.bool_]:
-        """Whether each image is one flat colour and so shows no face; shape (n,)."""
-        flat = self.images.reshape(len(self), -1)
-        return _frozen(flat.max(axis=1, initial=0) == flat.min(axis=1, initial=255))
+        """Whether each image is all but one flat colour and so shows no face; shape (n,).
+
+        In no channel do its pixels span more than :data:`BLANK_SPAN` of the 255 steps.
+        """
+        n, height, width, *channels = self.images.shape
+        pixels = self.images.reshape(n, height * width, *(channels or [1]))
+        span = pixels.max(axis=1, initial=0).astype(np.int16) - pixels.min(axis=1, initial=255)
+        return _frozen(span.max(axis=1, initial=0) <= BLANK_SPAN)
 
     @cached_property
     def pixel_hashes(self) -> NDArray[np.str_]:

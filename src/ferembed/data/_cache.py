@@ -1,0 +1,74 @@
+"""Parsed arrays kept on disk for the next time, bound to the exact bytes they were parsed from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..storage import StorageError, atomic_folder, sha256, verify_folder, write_json
+
+Arrays = dict[str, NDArray[Any]]
+
+FORMAT = 1
+"""Raised whenever the meaning of the cached arrays changes, so that older caches are rebuilt."""
+
+
+def cached(source: Path, build: Callable[[], Arrays]) -> Arrays:
+    """The arrays ``build()`` makes from ``source``, from the cache where it holds them for these very bytes.
+
+    The cache is the folder ``NAME.ferembed-cache`` beside the source or, where that cannot be written, one in the
+    user's cache folder. It is used only if the source's SHA-256 is the one it was made from and every file in it has
+    the checksum of its manifest; otherwise it is built anew.
+    """
+    key = {"format": FORMAT, "source_sha256": sha256(source)}
+    places = (_beside(source), _in_user_folder(source))
+    for place in places:
+        found = _read(place, key)
+        if found is not None:
+            return found
+    arrays = build()
+    if sha256(source) == key["source_sha256"]:  # else the source changed while it was parsed
+        _write(places, key, arrays)
+    return arrays
+
+
+def _beside(source: Path) -> Path:
+    return source.with_name(f"{source.name}.ferembed-cache")
+
+
+def _in_user_folder(source: Path) -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    place = hashlib.sha256(os.fsencode(source.resolve())).hexdigest()[:16]
+    return Path(base) / "ferembed" / f"{source.name}-{place}"
+
+
+def _read(folder: Path, key: dict[str, Any]) -> Arrays | None:
+    try:
+        if json.loads((folder / "config.json").read_text(encoding="utf-8")) != key:
+            return None
+        verify_folder(folder)
+        return {file.stem: np.load(file, allow_pickle=False) for file in sorted(folder.glob("*.npy"))}
+    except (OSError, StorageError, ValueError):
+        return None
+
+
+def _write(places: tuple[Path, ...], key: dict[str, Any], arrays: Arrays) -> None:
+    problem: OSError | None = None
+    for folder in places:
+        try:
+            with atomic_folder(folder) as draft:
+                for name, array in arrays.items():
+                    np.save(draft / f"{name}.npy", array, allow_pickle=False)
+                write_json(draft / "config.json", key)
+            return
+        except OSError as error:
+            problem = error
+    warnings.warn(f"The parsed data could not be cached, so the next load parses again: {problem}.", stacklevel=4)

@@ -1,0 +1,43 @@
+"""A progress bar that appears only where a job turns out to take long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PATIENCE = 2.0
+"""Seconds of silence before the bar appears."""
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A function that takes how much of ``total`` is done and, after two seconds, shows it on standard error."""
+    start = time.monotonic()
+    bar: Progress | None = None
+
+    def report(done: int) -> None:
+        nonlocal bar
+        if bar is not None:
+            bar.update(bar.task_ids[0], completed=done)
+        elif time.monotonic() - start > PATIENCE:
+            bar = _bar()
+            bar.add_task(what, total=total, completed=done)
+            bar.start()
+
+    try:
+        yield report
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(console=Console(stderr=True), transient=True)
