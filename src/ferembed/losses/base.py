@@ -1,0 +1,55 @@
+"""The frame of every loss: float32 arithmetic, a check of its inputs, a zero that keeps its graph."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from .outputs import Outputs
+
+
+class Loss(nn.Module, ABC):
+    """A loss of one batch: ``forward(outputs)`` gives a scalar float32 tensor.
+
+    Subclasses write ``value``, which sees float32 tensors and runs outside autocast: exponentials of similarities
+    divided by a temperature overflow or lose their small terms in half precision.
+    """
+
+    needs: tuple[str, ...] = ()
+    """Fields of ``Outputs``, besides embeddings and labels, that must be given."""
+
+    def forward(self, outputs: Outputs) -> Tensor:
+        """The loss of a batch; a zero with a graph where the batch holds nothing to learn from.
+
+        Raises
+        ------
+        ValueError
+            If a field of ``outputs`` that the loss needs is None.
+        """
+        for field in self.needs:
+            if getattr(outputs, field) is None:
+                raise ValueError(f"{type(self).__name__} needs {field!r}, which this batch's outputs do not have.")
+        with torch.autocast(outputs.embeddings.device.type, enabled=False):
+            return self.value(outputs.float())
+
+    @abstractmethod
+    def value(self, outputs: Outputs) -> Tensor:
+        """The loss of float32 outputs."""
+
+
+def zero_of(tensor: Tensor) -> Tensor:
+    """A scalar zero that depends on ``tensor``, so that ``backward`` works where nothing contributed."""
+    return (tensor * 0).sum()
+
+
+def mean_of(values: Tensor, kept: Tensor | None = None) -> Tensor:
+    """Mean of the values, or of those where ``kept``; zero, with a graph, where there is none.
+
+    >>> mean_of(torch.tensor([1.0, 5.0, 3.0]), torch.tensor([True, False, True]))
+    tensor(2.)
+    """
+    if kept is None:
+        return values.sum() / max(values.numel(), 1)
+    return torch.where(kept, values, 0).sum() / kept.sum().clamp(min=1)

@@ -1,0 +1,69 @@
+"""What the network made of one batch: the one argument of every loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The network's outputs for one batch of ``n`` images, with what is known about them.
+
+    In a batch of Siamese pairs rows 0 and 1, 2 and 3, ... are twins: both went through the same network.
+
+    Parameters
+    ----------
+    embeddings : Tensor of float, shape (n, d)
+        Points on the unit sphere.
+    labels : Tensor of int64, shape (n,)
+        Class of each image; after mixup the class that has the larger share.
+    logits : Tensor of float, shape (n, c), optional
+        Scores of the network's softmax head.
+    votes : Tensor of float, shape (n, v), optional
+        Annotators' distribution for each image. Rows of zeros mark images without usable votes.
+    vote_logits : Tensor of float, shape (n, v), optional
+        Scores of the auxiliary head over the vote classes.
+    targets : Tensor of float, shape (n, c), optional
+        Distribution over the classes for each image after mixup; None where ``labels`` say everything.
+
+    Examples
+    --------
+    >>> batch = Outputs(torch.eye(4), torch.tensor([0, 0, 1, 2]))
+    >>> first, second, same = batch.twins()
+    >>> len(first), same.tolist()
+    (2, [True, False])
+    """
+
+    embeddings: Tensor
+    labels: Tensor
+    logits: Tensor | None = None
+    votes: Tensor | None = None
+    vote_logits: Tensor | None = None
+    targets: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def float(self) -> Outputs:
+        """The same outputs with every floating-point tensor in float32."""
+        changes = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and value.is_floating_point() and value.dtype != torch.float32:
+                changes[field.name] = value.float()
+        return replace(self, **changes) if changes else self
+
+    def twins(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings of the first and the second twin, each (n / 2, d), and whether their labels agree, (n / 2,).
+
+        Raises
+        ------
+        ValueError
+            If the number of rows is odd.
+        """
+        if len(self) % 2:
+            raise ValueError(f"A batch of Siamese pairs has an even number of images, not {len(self)}.")
+        return self.embeddings[0::2], self.embeddings[1::2], self.labels[0::2] == self.labels[1::2]

@@ -1,0 +1,234 @@
+"""Losses of the network's heads, by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from .base import LossSpec, SamplerName
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class HeadSpec(LossSpec):
+    """A loss of the network's softmax head."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
+
+    @property
+    def sampler(self) -> SamplerName:
+        """The batches that suit the loss best."""
+        return "natural"
+
+
+class CrossEntropy(HeadSpec):
+    """Cross-entropy of the softmax head.
+
+    Notes
+    -----
+    Batch: any. After mixup the mixed targets are learned.
+
+    Sampler: natural; balance by the sampler or by ``class_weights``, not by both.
+
+    Related: ``logit_adjustment`` and ``balanced_softmax`` correct imbalance in the logits instead of by weights. Its
+    weights average 1 over the training images, so they do not change the scale of the loss.
+
+    Examples
+    --------
+    >>> loss = CrossEntropy(class_weights="balanced").build(num_classes=2, embedding_dim=8, class_counts=[10, 30])
+    >>> [round(w, 3) for w in loss.class_weights.tolist()]
+    [2.0, 0.667]
+
+    References
+    ----------
+    Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision (label smoothing).
+    Cui, Jia, Lin, Song and Belongie (2019), Class-Balanced Loss Based on Effective Number of Samples.
+    """
+
+    name: Literal["cross_entropy"] = "cross_entropy"
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target that is spread evenly over all classes."""
+
+    class_weights: Literal["none", "balanced", "effective_number"] = "none"
+    """Weights in inverse proportion to the class frequency, or to its effective number of samples."""
+
+    beta: float = Field(default=0.999, ge=0, lt=1)
+    """For the effective number ``(1 - beta**n) / (1 - beta)``: 0 gives no weighting, towards 1 balanced."""
+
+    def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
+        from ferembed.losses.classification import Softmax
+
+        weights = None
+        if self.class_weights != "none":
+            counts = positive_counts(f"class_weights={self.class_weights!r}", num_classes, class_counts)
+            beta = self.beta if self.class_weights == "effective_number" else None
+            weights = class_weights(counts, beta)
+        return Softmax(num_classes, label_smoothing=self.label_smoothing, class_weights=weights)
+
+
+class LogitAdjustment(HeadSpec):
+    """Cross-entropy of logits to which ``tau`` times the log frequency of each class is added while training.
+
+    Notes
+    -----
+    Batch: any.
+
+    Sampler: natural, since the frequencies are those of the training images.
+
+    Related: ``balanced_softmax`` is the case ``tau=1``. The head's plain logits are then those of balanced classes.
+
+    Examples
+    --------
+    >>> loss = LogitAdjustment(tau=2).build(num_classes=2, embedding_dim=8, class_counts=[50, 50])
+    >>> [round(o, 3) for o in loss.offsets.tolist()]
+    [-1.386, -1.386]
+
+    References
+    ----------
+    Menon et al. (2021), Long-tail learning via logit adjustment.
+    """
+
+    name: Literal["logit_adjustment"] = "logit_adjustment"
+
+    tau: float = Field(default=1.0, ge=0)
+    """How much of the log frequency is added; 0 is plain cross-entropy."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target that is spread evenly over all classes."""
+
+    def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
+        return adjusted(self.name, self.tau, self.label_smoothing, num_classes, class_counts)
+
+
+class BalancedSoftmax(HeadSpec):
+    """Cross-entropy of a softmax whose terms are multiplied by the class counts while training.
+
+    Notes
+    -----
+    Batch: any.
+
+    Sampler: natural, since the counts are those of the training images.
+
+    Related: ``logit_adjustment`` tempers the same correction by ``tau``.
+
+    Examples
+    --------
+    >>> loss = BalancedSoftmax().build(num_classes=2, embedding_dim=8, class_counts=[25, 75])
+    >>> [round(o, 3) for o in loss.offsets.tolist()]
+    [-1.386, -0.288]
+
+    References
+    ----------
+    Ren et al. (2020), Balanced Meta-Softmax for Long-Tailed Visual Recognition.
+    """
+
+    name: Literal["balanced_softmax"] = "balanced_softmax"
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target that is spread evenly over all classes."""
+
+    def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
+        return adjusted(self.name, 1.0, self.label_smoothing, num_classes, class_counts)
+
+
+class SoftCrossEntropy(LossSpec):
+    """Cross-entropy of an auxiliary head against the annotators' distributions.
+
+    Images without usable votes are left out.
+
+    Notes
+    -----
+    Batch: annotators' votes for some of its images.
+
+    Sampler: natural.
+
+    Related: ``cross_entropy`` learns one label an image; ``soft_contrastive`` brings the same votes to the embedding.
+
+    Examples
+    --------
+    >>> sorted(SoftCrossEntropy(weight=0.5).needs)
+    ['vote_logits', 'votes']
+
+    References
+    ----------
+    Barsoum, Zhang, Canton Ferrer and Zhang (2016), Training Deep Networks for Facial Expression Recognition with
+    Crowd-Sourced Label Distribution.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"votes", "vote_logits"})
+
+    name: Literal["soft_cross_entropy"] = "soft_cross_entropy"
+
+    @property
+    def sampler(self) -> SamplerName:
+        """The batches that suit the loss best."""
+        return "natural"
+
+    def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
+        from ferembed.losses import classification
+
+        return classification.SoftCrossEntropy()
+
+
+class SquaredHinge(HeadSpec):
+    """A linear SVM in place of the softmax: one class against the rest, squared hinge, summed over the classes.
+
+    Notes
+    -----
+    Batch: any. After mixup the two hinges of a class are weighted by its mixed target.
+
+    Sampler: natural.
+
+    Related: the head of the winner of the FER2013 challenge; its logits are margins, not log probabilities.
+
+    Examples
+    --------
+    >>> sorted(SquaredHinge.needs)
+    ['logits']
+
+    References
+    ----------
+    Tang (2013), Deep Learning using Linear Support Vector Machines.
+    """
+
+    name: Literal["squared_hinge"] = "squared_hinge"
+
+    def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
+        from ferembed.losses import classification
+
+        return classification.SquaredHinge()
+
+
+def class_weights(counts: Sequence[int], beta: float | None) -> list[float]:
+    """Inverse class frequencies, or inverse effective numbers where ``beta`` is given, averaging 1 over the images."""
+    effective = [float(n) if beta is None else (1 - beta**n) / (1 - beta) for n in counts]
+    mean = sum(n / e for n, e in zip(counts, effective, strict=True)) / sum(counts)
+    return [1 / (e * mean) for e in effective]
+
+
+def adjusted(
+    name: str, tau: float, label_smoothing: float, num_classes: int, class_counts: Sequence[int] | None
+) -> nn.Module:
+    """Cross-entropy with ``tau`` times the log frequencies added to the logits."""
+    from ferembed.losses.classification import Softmax
+
+    counts = positive_counts(name, num_classes, class_counts)
+    offsets = [tau * math.log(n / sum(counts)) for n in counts]
+    return Softmax(num_classes, label_smoothing=label_smoothing, offsets=offsets)
+
+
+def positive_counts(user: str, num_classes: int, class_counts: Sequence[int] | None) -> list[int]:
+    """The class counts, if there is one above zero for each class."""
+    if class_counts is None:
+        raise ValueError(f"{user} needs class_counts, the number of training images of each class.")
+    if len(class_counts) != num_classes or min(class_counts) < 1:
+        raise ValueError(
+            f"{user} needs at least one training image of each of the {num_classes} classes; "
+            f"class_counts is {list(class_counts)}."
+        )
+    return [int(n) for n in class_counts]
