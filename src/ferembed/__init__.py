@@ -1,0 +1,71 @@
+"""Facial-expression recognition by metric learning: embeddings, nearest-neighbour votes, calibrated probabilities."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ferembed.data import (
+        DataError,
+        FaceDataset,
+        drawn_faces,
+        load_dataset,
+        load_fer2013,
+        load_folder,
+        load_manifest,
+    )
+    from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, StackingEnsemble, VotingEnsemble
+    from ferembed.evaluation import Metrics, evaluate_probabilities
+    from ferembed.inputs import ImageError
+    from ferembed.models import Encoder
+    from ferembed.pipeline import Evaluation, evaluate, train
+    from ferembed.recognizer import Recognizer
+    from ferembed.storage import StorageError
+    from ferembed.training import Recipe, RecipeError, recipe_names
+
+_HOMES: dict[str, str] = {
+    "CalibratedClassifier": "estimators",
+    "DataError": "data",
+    "Encoder": "models",
+    "Evaluation": "pipeline",
+    "FaceDataset": "data",
+    "ImageError": "inputs",
+    "KNNClassifier": "estimators",
+    "Metrics": "evaluation",
+    "Recipe": "training",
+    "RecipeError": "training",
+    "Recognizer": "recognizer",
+    "SoftmaxHead": "estimators",
+    "StackingEnsemble": "estimators",
+    "StorageError": "storage",
+    "VotingEnsemble": "estimators",
+    "drawn_faces": "data",
+    "evaluate": "pipeline",
+    "evaluate_probabilities": "evaluation",
+    "load_dataset": "data",
+    "load_fer2013": "data",
+    "load_folder": "data",
+    "load_manifest": "data",
+    "recipe_names": "training",
+    "train": "pipeline",
+}
+
+__version__: str
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ferembed")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ferembed' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"ferembed.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *globals()]

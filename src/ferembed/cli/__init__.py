@@ -1,0 +1,33 @@
+"""The command line, one module a command. Heavy imports stand inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ferembed.cli import demo, evaluate, predict, recipes, train
+
+app = typer.Typer(
+    name="ferembed",
+    help="Recognise facial expressions by metric learning: train, evaluate, predict.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("train")(train.command)
+app.command("evaluate")(evaluate.command)
+app.command("predict")(predict.command)
+app.command("recipes")(recipes.command)
+app.command("demo")(demo.command)
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0, 1 for a failure, 2 for wrong use."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command goes on from the last finished epoch.")
+    except (ValueError, OSError) as error:
+        print(f"ferembed: {error}", file=sys.stderr)
+        sys.exit(1)

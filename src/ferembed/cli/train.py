@@ -1,0 +1,30 @@
+"""``ferembed train``: from labelled faces to a saved recogniser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ferembed.cli.options import Data
+
+RecipeName = Annotated[str, typer.Option("--recipe", help="A name from `ferembed recipes`, or a YAML file.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the run; an unfinished run in it goes on.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a field, such as optimizer.lr=0.05.")]
+
+
+def command(data: Data, out: Out, recipe: RecipeName = "quick", changes: Changes = None) -> None:
+    """Train a recogniser on the train split; the validation split selects and calibrates."""
+    from ferembed.cli.tables import metrics_table, show
+    from ferembed.data import load_dataset
+    from ferembed.pipeline import evaluate, train
+    from ferembed.training import Recipe
+
+    chosen = Recipe.named(recipe).override(changes or [])
+    faces = load_dataset(data)
+    show(f"{faces}")
+    validation = faces.split("validation")
+    recognizer = train(chosen, faces.split("train"), validation, out)
+    show(metrics_table(evaluate(recognizer, validation)))
+    show(f"saved in {out}; `ferembed predict {out} IMAGE` asks it.")

@@ -1,0 +1,128 @@
+"""Whatever a user calls a face, as pixels an encoder takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    Face = NDArray[Any] | Image | str | os.PathLike[str]
+    Faces = Face | Iterable[Face]
+
+
+class ImageError(ValueError):
+    """An image cannot be used as it is; the sentence says which and what would be right."""
+
+
+def prepare_images(images: Faces, *, size: int, channels: int) -> NDArray[np.float32]:
+    """Images as a float batch in [0, 1].
+
+    Parameters
+    ----------
+    images : array, PIL image, path, or a sequence of these
+        Arrays are uint8, or float in [0, 1], of shape (h, w), (n, h, w), (h, w, 3) or (n, h, w, 3). A three-dimensional
+        array whose last side is 3 is one RGB image.
+    size : int
+        Side of the square output in pixels. Other sizes are resized (bilinear, antialiased).
+    channels : {1, 3}
+        Grey or RGB output; colour becomes grey by the weights of ITU-R 601.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, channels, size, size)
+
+    Raises
+    ------
+    ImageError
+        If an image has another shape, type or range, or a file cannot be decoded.
+
+    Examples
+    --------
+    >>> prepare_images(np.full((96, 96), 255, np.uint8), size=48, channels=1).shape
+    (1, 1, 48, 48)
+    """
+    if isinstance(images, np.ndarray):
+        batch = _array_batch(images)
+        if batch.shape[1:3] == (size, size):
+            return _to_channels(_unit_range(batch, "the batch"), channels)
+        singles: Iterable[Any] = batch
+    elif isinstance(images, str | os.PathLike) or hasattr(images, "convert"):
+        singles = [images]
+    else:
+        singles = images
+    prepared = [_one(image, f"image {i}", size, channels) for i, image in enumerate(singles)]
+    return np.concatenate(prepared) if prepared else np.empty((0, channels, size, size), np.float32)
+
+
+def _array_batch(array: NDArray[Any]) -> NDArray[Any]:
+    if array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == 3):
+        return array[None]
+    if array.ndim == 3 or (array.ndim == 4 and array.shape[-1] == 3):
+        return array
+    raise ImageError(
+        f"images must have shape (h, w), (n, h, w), (h, w, 3) or (n, h, w, 3), not {array.shape}: "
+        f"colour channels come last."
+    )
+
+
+def _one(image: Any, name: str, size: int, channels: int) -> NDArray[np.float32]:
+    if isinstance(image, str | os.PathLike):
+        image, name = _open(image), str(image)
+    if hasattr(image, "convert"):
+        image = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    array = _array_batch(np.asarray(image))
+    if len(array) != 1:
+        raise ImageError(f"{name} of the sequence has shape {np.shape(image)}: each item must be one face.")
+    return _resize(_to_channels(_unit_range(array, name), channels), size)
+
+
+def _open(path: str | os.PathLike[str]) -> Image:
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            return ImageOps.exif_transpose(image.convert("RGB"))
+    except FileNotFoundError:
+        raise ImageError(f"there is no file {os.fspath(path)}.") from None
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{os.fspath(path)} cannot be decoded as an image ({error}).") from error
+
+
+def _unit_range(array: NDArray[Any], name: str) -> NDArray[np.float32]:
+    if array.size == 0 and len(array):
+        raise ImageError(f"{name} has no pixels (shape {array.shape}).")
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) / np.float32(255)
+    if array.dtype == bool or not np.issubdtype(array.dtype, np.floating):
+        raise ImageError(f"{name} has pixels of type {array.dtype}: give uint8 (0 to 255) or floats in [0, 1].")
+    if not np.isfinite(array).all():
+        raise ImageError(f"{name} holds NaN or infinity.")
+    low, high = array.min(initial=0), array.max(initial=0)
+    if low < 0 or high > 1:
+        raise ImageError(
+            f"{name} holds floats from {low:g} to {high:g}: floats must lie in [0, 1], so divide by 255 or give uint8."
+        )
+    return array.astype(np.float32)
+
+
+def _to_channels(batch: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+    if batch.ndim == 3:
+        return np.repeat(batch[:, None], channels, axis=1)
+    if channels == 3:
+        return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+    return np.asarray(batch @ np.array([0.299, 0.587, 0.114], np.float32))[:, None]
+
+
+def _resize(batch: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    from PIL import Image
+
+    if batch.shape[2:] == (size, size):
+        return batch
+    planes = [Image.fromarray(plane).resize((size, size), Image.Resampling.BILINEAR) for plane in batch[0]]
+    return np.stack([np.asarray(plane, np.float32) for plane in planes])[None]

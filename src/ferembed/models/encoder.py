@@ -1,0 +1,139 @@
+"""The encoder: faces in, unit vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ferembed.models.stem import small_stem
+
+MEAN, STD = 0.5, 0.25
+"""Every image is shifted and scaled by these before the backbone sees it."""
+
+Stem = Literal["standard", "small", "small-pool"]
+
+
+class Encoder(nn.Module):
+    """A timm backbone and a linear embedding head; its outputs lie on the unit sphere.
+
+    Parameters
+    ----------
+    backbone : str
+        Any name of :func:`timm.list_models`.
+    embedding_dim : int
+        Length ``d`` of the embedding.
+    image_size : int
+        Side of the square input in pixels. Kept for those who prepare images; convolutional backbones accept others.
+    channels : {1, 3}
+        Grey or RGB input.
+    stem : {"standard", "small", "small-pool"}
+        ``"small"`` puts a 3x3, stride-1 convolution in place of the first one and takes the max-pool out;
+        ``"small-pool"`` keeps the max-pool.
+    backbone_args : mapping, optional
+        Further arguments of :func:`timm.create_model`, such as ``{"channels": (32, 64, 128, 256)}`` for a ResNet of
+        half width or ``{"drop_path_rate": 0.1}``.
+
+    Raises
+    ------
+    ValueError
+        If timm does not know the backbone (near names are listed), or it cannot take the stem.
+
+    Examples
+    --------
+    >>> encoder = Encoder("resnet18", embedding_dim=64, channels=1, stem="small-pool").eval()
+    >>> faces = torch.zeros(2, 1, 48, 48)
+    >>> encoder(faces).shape, encoder(faces).norm(dim=1).allclose(torch.ones(2))
+    (torch.Size([2, 64]), True)
+    """
+
+    def __init__(
+        self,
+        backbone: str = "resnet18",
+        embedding_dim: int = 128,
+        image_size: int = 48,
+        *,
+        channels: int = 1,
+        stem: Stem = "small-pool",
+        backbone_args: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if channels not in (1, 3):
+            raise ValueError(f"channels must be 1 (grey) or 3 (RGB), not {channels}.")
+        self.config: dict[str, Any] = {
+            "backbone": backbone,
+            "embedding_dim": embedding_dim,
+            "image_size": image_size,
+            "channels": channels,
+            "stem": stem,
+            "backbone_args": dict(backbone_args or {}),
+        }
+        self.backbone = _create_backbone(backbone, channels, image_size, self.config["backbone_args"])
+        if stem != "standard":
+            small_stem(self.backbone, pool=stem == "small-pool")
+        self.head = nn.Linear(_feature_dim(self.backbone, channels, image_size), embedding_dim)
+
+    @property
+    def embedding_dim(self) -> int:
+        return int(self.config["embedding_dim"])
+
+    @property
+    def image_size(self) -> int:
+        return int(self.config["image_size"])
+
+    @property
+    def channels(self) -> int:
+        return int(self.config["channels"])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Embeddings of faces.
+
+        Parameters
+        ----------
+        images : Tensor of float, shape (n, channels, h, w)
+            Pixels in [0, 1].
+
+        Returns
+        -------
+        Tensor of float32, shape (n, d)
+            Unit vectors.
+        """
+        images = (images - MEAN) / STD
+        if images.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
+        embeddings = self.head(self.backbone(images))
+        return F.normalize(embeddings.float(), dim=1)
+
+
+def _create_backbone(name: str, channels: int, image_size: int, arguments: Mapping[str, Any]) -> nn.Module:
+    import timm
+
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name[:6]}*")[:8]
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        raise ValueError(f"timm has no model named {name!r}{hint}. timm.list_models() names them all.")
+    arguments = dict(arguments)
+    if "channels" in arguments:
+        arguments["channels"] = tuple(arguments["channels"])
+    try:
+        model: nn.Module = timm.create_model(name, num_classes=0, in_chans=channels, img_size=image_size, **arguments)
+    except TypeError:
+        model = timm.create_model(name, num_classes=0, in_chans=channels, **arguments)
+    return model
+
+
+def _feature_dim(backbone: nn.Module, channels: int, image_size: int) -> int:
+    training = backbone.training
+    try:
+        with torch.inference_mode():
+            features = backbone.eval()(torch.zeros(1, channels, image_size, image_size))
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"{type(backbone).__name__} cannot take {image_size} x {image_size} images with this stem ({error}): "
+            f"try stem='standard' or a larger image_size."
+        ) from error
+    backbone.train(training)
+    return int(features.shape[1])

@@ -1,0 +1,196 @@
+"""The recogniser: an encoder, a gallery of training faces and the calibrated voters that read it, in one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+
+from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
+from ferembed.inputs import Faces, prepare_images
+from ferembed.models import Encoder, Network
+from ferembed.storage import StorageError, atomic_folder, verify_folder, write_json
+
+FORMAT = 1
+VOTE = "vote"
+
+
+class Neighbors(NamedTuple):
+    """The gallery faces nearest to each query, best first; all of shape (n, k)."""
+
+    similarities: NDArray[np.float32]
+    """Cosines, -1 to 1."""
+    labels: NDArray[np.str_]
+    """Class names."""
+    ids: NDArray[np.int64]
+    """Row numbers in the training data's source."""
+
+
+class Recognizer:
+    """Names the expression of a face, with calibrated probabilities and the training faces that speak for it.
+
+    Made by :func:`ferembed.train` or :meth:`build`, or read back with :meth:`load`. Every method takes one image or a
+    batch: uint8 arrays, or floats in [0, 1], of shape (h, w), (n, h, w), (h, w, 3) or (n, h, w, 3), PIL images, paths,
+    or a sequence of these; one image is a batch of one.
+
+    Attributes
+    ----------
+    classes_ : ndarray of str, shape (c,)
+        Class names; the order of the columns of every probability.
+    encoder : Encoder
+    voters : dict of str to classifier
+        The members of the vote, ``"softmax"`` and ``"knn"``, and the vote itself, ``"vote"``: calibrated scikit-learn
+        classifiers over embeddings (n, d), whose labels are numbers into ``classes_``.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        classes: tuple[str, ...],
+        vote: VotingEnsemble,
+        gallery: Mapping[str, NDArray[Any]],
+        info: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.encoder = encoder.eval()
+        self.classes_: NDArray[np.str_] = np.array(classes)
+        self.info = dict(info or {})
+        self._vote = vote
+        self._gallery = dict(gallery)
+
+    @classmethod
+    def build(
+        cls, network: Network, train: FaceDataset, validation: FaceDataset, *, info: Mapping[str, Any] | None = None
+    ) -> Recognizer:
+        """Bind a trained network to a gallery and calibrate its voters.
+
+        Parameters
+        ----------
+        network : Network
+            Its encoder makes the embeddings, its own head is the softmax voter.
+        train : FaceDataset
+            The gallery; blank images are left out.
+        validation : FaceDataset
+            Decides the temperatures and the weights of the vote, nothing else.
+        info : mapping, optional
+            JSON values to keep with the recogniser, such as the recipe and the seed.
+
+        Raises
+        ------
+        DataError
+            If the two splits name different classes, or a class has no training image.
+        """
+        train, validation = train.without_blank(), validation.without_blank()
+        if train.classes != validation.classes:
+            raise DataError(f"train names the classes {train.classes}, validation {validation.classes}.")
+        empty = [name for name, count in train.class_counts().items() if not count]
+        if empty:
+            raise DataError(f"no training image shows {', '.join(empty)}: leave the class out or add images.")
+        encoder = network.encoder.eval()
+        size, channels = encoder.image_size, encoder.channels
+        embed = lambda faces: _embed(encoder, prepare_images(faces.images, size=size, channels=channels))  # noqa: E731
+        coef = network.softmax.coef.detach().cpu().numpy()
+        members = {
+            "softmax": SoftmaxHead.from_weights(coef, np.zeros(len(coef), coef.dtype), np.arange(len(coef))),
+            "knn": KNNClassifier(k="auto", weights="softmax", temperature="auto").fit(embed(train), train.labels),
+        }
+        queries = embed(validation)
+        calibrated = [
+            (name, CalibratedClassifier(member).fit(queries, validation.labels)) for name, member in members.items()
+        ]
+        vote = VotingEnsemble(calibrated).fit(queries, validation.labels)
+        gallery = {"ids": train.ids, "hashes": _hash_bytes(train)}
+        return cls(encoder, train.classes, vote, gallery, info)
+
+    @property
+    def voters(self) -> dict[str, Any]:
+        return {**dict(self._vote.named_estimators_), VOTE: self._vote}
+
+    @property
+    def gallery_ids(self) -> NDArray[np.int64]:
+        """Row numbers, in the training data's source, of the gallery faces; shape (g,)."""
+        return self._gallery["ids"]
+
+    def encode(self, images: Faces) -> NDArray[np.float32]:
+        """Embeddings of faces: unit vectors of shape (n, d).
+
+        Raises
+        ------
+        ImageError
+            If an image has another shape, type or range, or a file cannot be decoded.
+        """
+        size, channels = self.encoder.image_size, self.encoder.channels
+        return _embed(self.encoder, prepare_images(images, size=size, channels=channels))
+
+    def predict_proba(self, images: Faces) -> NDArray[np.float64]:
+        """Calibrated probability of each class by the vote; shape (n, c), rows sum to 1."""
+        return np.asarray(self._vote.predict_proba(self.encode(images)))
+
+    def predict(self, images: Faces) -> NDArray[np.str_]:
+        """The most probable class name of each image by the vote; shape (n,)."""
+        return self.classes_[self.predict_proba(images).argmax(axis=1)]
+
+    def neighbors(self, images: Faces, k: int = 5) -> Neighbors:
+        """The ``k`` gallery faces nearest to each image."""
+        knn = self.knn
+        distances, rows = knn.kneighbors(self.encode(images), n_neighbors=k)
+        return Neighbors((1 - distances).astype(np.float32), self.classes_[knn.labels_[rows]], self.gallery_ids[rows])
+
+    def copies_in_gallery(self, faces: FaceDataset) -> NDArray[np.bool_]:
+        """Whether each face is pixel for pixel in the gallery; shape (n,). Re-crops of one photo are not found."""
+        known = {bytes(row) for row in self._gallery["hashes"]}
+        return np.array([bytes(row) in known for row in _hash_bytes(faces)], dtype=bool)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the recogniser to a folder, whole or not at all."""
+        with atomic_folder(path) as folder:
+            save_file({k: v.contiguous() for k, v in self.encoder.state_dict().items()}, folder / "encoder.safetensors")
+            save_arrays({k: np.ascontiguousarray(v) for k, v in self._gallery.items()}, folder / "gallery.safetensors")
+            self._vote.save(folder / "vote")
+            config = {
+                "format": FORMAT,
+                "classes": self.classes_.tolist(),
+                "encoder": self.encoder.config,
+                "info": self.info,
+            }
+            write_json(folder / "config.json", config)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Recognizer:
+        """Read a recogniser from its folder, or from the folder of the run that made it.
+
+        Raises
+        ------
+        StorageError
+            If the folder holds none, or a file is missing, truncated or altered.
+        """
+        folder = Path(path)
+        inner = folder / "recognizer"
+        folder = verify_folder(inner if inner.exists() or inner.with_name(".recognizer.old").exists() else folder)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if config.get("format") != FORMAT:
+            raise StorageError(f"{folder} has format {config.get('format')}; this version of ferembed reads {FORMAT}.")
+        encoder = Encoder(**config["encoder"])
+        encoder.load_state_dict(load_file(folder / "encoder.safetensors"))
+        vote = VotingEnsemble.load(folder / "vote")
+        return cls(encoder, tuple(config["classes"]), vote, load_arrays(folder / "gallery.safetensors"), config["info"])
+
+
+@torch.inference_mode()
+def _embed(encoder: Encoder, images: NDArray[np.float32], batch_size: int = 256) -> NDArray[np.float32]:
+    device = next(encoder.parameters()).device
+    parts = [encoder(batch.to(device)).cpu().numpy() for batch in torch.from_numpy(images).split(batch_size)]
+    return np.concatenate(parts) if len(images) else np.empty((0, encoder.embedding_dim), np.float32)
+
+
+def _hash_bytes(faces: FaceDataset) -> NDArray[np.uint8]:
+    return np.array([list(bytes.fromhex(value)) for value in faces.pixel_hashes], np.uint8).reshape(-1, 20)

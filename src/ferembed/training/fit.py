@@ -1,0 +1,142 @@
+"""Runs a recipe: trains, validates, keeps the best weights, and goes on where an earlier run stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from safetensors.torch import save_file
+
+from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.losses import CombinedLoss
+from ferembed.models import Encoder, Network
+from ferembed.storage import atomic_path
+from ferembed.training.checkpoint import SafetensorsCheckpointIO
+from ferembed.training.faces import FaceData
+from ferembed.training.module import MetricLearner
+from ferembed.training.progress import progress_callbacks
+from ferembed.training.recipe import Recipe
+
+MONITOR = "validation/knn_accuracy"
+
+
+def fit_network(recipe: Recipe, train: FaceDataset, validation: FaceDataset, out: str | os.PathLike[str]) -> Network:
+    """Train a network and return it with the weights of its best validated epoch.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    train, validation : FaceDataset
+        With the same classes. Training trains; validation selects the epoch, by k-NN accuracy.
+    out : path
+        Folder for checkpoints (``checkpoints/``), CSV and TensorBoard logs (``logs/``) and the losses' own parameters
+        (``losses.safetensors``). If it holds a checkpoint, training goes on from it.
+
+    Returns
+    -------
+    Network
+        On the CPU, in evaluation mode.
+
+    Raises
+    ------
+    DataError
+        If the two splits name different classes, or votes are to be learnt and the training split has none.
+    """
+    if train.classes != validation.classes:
+        raise DataError(f"train names the classes {train.classes}, validation {validation.classes}: they must agree.")
+    folder = Path(out)
+    checkpoints = folder / "checkpoints"
+    module = _learner(recipe, train)
+    trainer = _trainer(recipe, folder, checkpoints)
+    last = checkpoints / "last.ckpt"
+    with _quiet():
+        trainer.fit(module, FaceData(recipe, train, validation), ckpt_path=last if last.is_file() else None)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    best = _best_checkpoint(trainer)
+    module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(best)["state_dict"])
+    with atomic_path(folder / "losses.safetensors") as draft:
+        save_file({k: v.contiguous() for k, v in module.loss.state_dict().items()}, draft)
+    return module.network.cpu().eval()
+
+
+def _learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
+    torch.manual_seed(recipe.seed)
+    needs_votes = any("vote_logits" in loss.needs for loss in recipe.losses)
+    if needs_votes and train.votes is None:
+        raise DataError("the recipe learns annotators' votes, and the training split has none: load it with votes=...")
+    encoder = Encoder(**recipe.encoder.model_dump())
+    network = Network(encoder, len(train.classes), len(train.vote_classes) if needs_votes else 0)
+    loss = CombinedLoss(
+        recipe.losses,
+        num_classes=len(train.classes),
+        embedding_dim=recipe.encoder.embedding_dim,
+        class_counts=list(train.class_counts().values()),
+    )
+    return MetricLearner(recipe, network, loss)
+
+
+def _trainer(recipe: Recipe, folder: Path, checkpoints: Path) -> pl.Trainer:
+    callbacks: list[Callback] = [
+        *progress_callbacks(),
+        ModelCheckpoint(
+            checkpoints, filename="best", monitor=MONITOR, mode="max", save_last=True, enable_version_counter=False
+        ),
+    ]
+    if recipe.average is not None:
+        callbacks.insert(0, EMAWeightAveraging(decay=recipe.average))
+    logs = folder / "logs"
+    with _quiet():
+        return pl.Trainer(
+            max_epochs=recipe.epochs,
+            precision=_precision(recipe.precision),
+            callbacks=callbacks,
+            logger=[CSVLogger(logs, name="", version="csv"), TensorBoardLogger(logs, name="", version="tensorboard")],
+            plugins=[SafetensorsCheckpointIO()],
+            check_val_every_n_epoch=recipe.validate_every,
+            num_sanity_val_steps=0,
+            gradient_clip_val=recipe.optimizer.clip_norm,
+            enable_model_summary=False,
+            enable_progress_bar=any("Progress" in type(callback).__name__ for callback in callbacks),
+            use_distributed_sampler=False,
+            log_every_n_steps=10**9,
+        )
+
+
+def _best_checkpoint(trainer: pl.Trainer) -> str:
+    callback = trainer.checkpoint_callback
+    assert isinstance(callback, ModelCheckpoint)
+    return callback.best_model_path or callback.last_model_path
+
+
+def _precision(name: str) -> Any:
+    fixed = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+    if name in fixed:
+        return fixed[name]
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
+    return "bf16-mixed" if torch.cpu.get_capabilities().get("amx_bf16") else "32-true"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning's banners and advice about loaders that this library does not use are kept off the screen."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\..*")
+            warnings.filterwarnings("ignore", message=r".*lr_scheduler\.step\(\).*")
+            yield
+    finally:
+        logger.setLevel(level)
