@@ -31,12 +31,14 @@ class Loss(nn.Module, ABC):
         for field in self.needs:
             if getattr(outputs, field) is None:
                 raise ValueError(f"{type(self).__name__} needs {field!r}, which this batch's outputs do not have.")
+        if len(outputs) == 0:
+            return zero_of(outputs.embeddings.float())
         with torch.autocast(outputs.embeddings.device.type, enabled=False):
             return self.value(outputs.float())
 
     @abstractmethod
     def value(self, outputs: Outputs) -> Tensor:
-        """The loss of float32 outputs."""
+        """The loss of float32 outputs of at least one image."""
 
 
 def zero_of(tensor: Tensor) -> Tensor:
@@ -44,12 +46,10 @@ def zero_of(tensor: Tensor) -> Tensor:
     return (tensor * 0).sum()
 
 
-def mean_of(values: Tensor, kept: Tensor | None = None) -> Tensor:
-    """Mean of the values, or of those where ``kept``; zero, with a graph, where there is none.
+def mean_of(values: Tensor, kept: Tensor) -> Tensor:
+    """Mean of the values where ``kept``; zero, with a graph, where none is.
 
     >>> mean_of(torch.tensor([1.0, 5.0, 3.0]), torch.tensor([True, False, True]))
     tensor(2.)
     """
-    if kept is None:
-        return values.sum() / max(values.numel(), 1)
     return torch.where(kept, values, 0).sum() / kept.sum().clamp(min=1)

@@ -38,8 +38,7 @@ class Softmax(Loss):
         targets = class_targets(outputs)
         smoothed = targets * (1 - self.label_smoothing) + self.label_smoothing / targets.shape[1]
         log_probability = (outputs.logits + self.offsets).log_softmax(dim=1)
-        losses = -(smoothed * self.class_weights * log_probability).sum(dim=1)
-        return mean_of(losses)
+        return -(smoothed * self.class_weights * log_probability).sum(dim=1).mean()
 
 
 class SoftCrossEntropy(Loss):
@@ -64,8 +63,7 @@ class SquaredHinge(Loss):
         targets = class_targets(outputs)
         inside = (1 - outputs.logits).clamp(min=0).square()
         outside = (1 + outputs.logits).clamp(min=0).square()
-        losses = (targets * inside + (1 - targets) * outside).sum(dim=1)
-        return mean_of(losses)
+        return (targets * inside + (1 - targets) * outside).sum(dim=1).mean()
 
 
 def class_targets(outputs: Outputs) -> Tensor:

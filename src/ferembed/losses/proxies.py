@@ -6,7 +6,7 @@ import torch
 from pytorch_metric_learning import losses as pml
 from torch import Tensor, nn
 
-from .base import Loss, zero_of
+from .base import Loss
 from .outputs import Outputs
 
 
@@ -18,8 +18,6 @@ class ProxyLoss(Loss):
         self.loss = loss
 
     def value(self, outputs: Outputs) -> Tensor:
-        if len(outputs) == 0:
-            return zero_of(outputs.embeddings)
         loss: Tensor = self.loss(outputs.embeddings, outputs.labels)
         return loss
 
@@ -51,8 +49,6 @@ class Center(Loss):
         self.register_buffer("centers", torch.zeros(num_classes, embedding_dim))
 
     def value(self, outputs: Outputs) -> Tensor:
-        if len(outputs) == 0:
-            return zero_of(outputs.embeddings)
         offsets = outputs.embeddings - self.centers[outputs.labels]
         if self.training:
             self._move(offsets.detach(), outputs.labels)
