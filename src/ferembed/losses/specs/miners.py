@@ -65,10 +65,9 @@ class SemiHard(MinerSpec):
     name: Literal["semihard"] = "semihard"
 
     def build(self, margin: float = float("inf")) -> nn.Module:
-        from pytorch_metric_learning.miners import TripletMarginMiner
+        from ferembed.losses import mining
 
-        miner: nn.Module = TripletMarginMiner(margin=margin, type_of_triplets="semihard")
-        return miner
+        return mining.SemiHard(margin)
 
 
 class WarmedMinerSpec(MinerSpec):
@@ -218,10 +217,9 @@ class Angular(WarmedMinerSpec):
     """Smallest angle kept, in degrees."""
 
     def build_miner(self) -> nn.Module:
-        from pytorch_metric_learning.miners import AngularMiner
+        from ferembed.losses import mining
 
-        miner: nn.Module = AngularMiner(angle=self.angle)
-        return miner
+        return mining.Angular(self.angle)
 
 
 MINERS: dict[str, type[MinerSpec]] = {
