@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..storage import StorageError, atomic_folder, sha256, verify_folder, write_json
+from ferembed.storage import StorageError, atomic_folder, sha256, verify_folder, write_json
 
 Arrays = dict[str, NDArray[Any]]
 

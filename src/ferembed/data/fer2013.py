@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..labels import FER2013_CLASSES
+from ferembed.labels import FER2013_CLASSES
+
 from . import _table
 from ._cache import Arrays, cached
 from ._progress import progress

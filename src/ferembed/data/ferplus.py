@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..labels import FERPLUS_CLASSES
+from ferembed.labels import FERPLUS_CLASSES
+
 from . import _table
 from .dataset import SPLITS, DataError, FaceDataset
 from .fer2013 import USAGES
@@ -77,7 +78,9 @@ def vote_distributions(counts: ArrayLike, mode: str = "probability") -> NDArray[
     votes = np.where(votes > 1, votes, 0)
     kept = {"majority": _majority, "probability": _probability, "multi_target": _multi_target}[mode](votes)
     total = kept.sum(axis=1, keepdims=True)
-    return np.divide(kept, total, out=np.zeros(kept.shape), where=total > 0).astype(np.float32)
+    shares = np.zeros(kept.shape, dtype=np.float32)
+    np.divide(kept, total, out=shares, where=total > 0, casting="same_kind")
+    return shares
 
 
 def ferplus_labels(dataset: FaceDataset) -> FaceDataset:
@@ -172,7 +175,7 @@ def _multi_target(votes: NDArray[np.int64]) -> NDArray[np.int64]:
     strong = (votes > 0) & (10 * votes >= 3 * _total(votes))
     agreed = 2 * _total(np.where(strong, votes, 0)) > _total(votes)
     led_by_emotion = votes[:, :-2].max(axis=1, keepdims=True) >= votes[:, -2:].max(axis=1, keepdims=True)
-    return (strong[:, :-2] & agreed & led_by_emotion).astype(np.int64)
+    return np.where(strong[:, :-2] & agreed & led_by_emotion, 1, 0)
 
 
 def _total(votes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,0 +1,134 @@
+"""Trees of image files: a folder a class, with or without a folder a split above."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ._naming import SPLIT_NAMES, class_name, class_order, known_names, split_name
+from .dataset import SPLITS, DataError, FaceDataset
+from .images import SUFFIXES, read_images
+
+RAFDB_FOLDERS: dict[str, str] = {
+    "1": "surprise", "2": "fear", "3": "disgust", "4": "happy", "5": "sad", "6": "angry", "7": "neutral",
+}  # fmt: skip
+"""The numbered folders of RAF-DB (Li et al. 2017), for ``classes=``."""
+
+AFFECTNET_FOLDERS: dict[str, str] = {
+    "0": "neutral", "1": "happy", "2": "sad", "3": "surprise", "4": "fear", "5": "disgust", "6": "angry",
+    "7": "contempt",
+}  # fmt: skip
+"""The numbered folders of AffectNet exports (Mollahosseini et al. 2017), for ``classes=``."""
+
+
+class _File(NamedTuple):
+    split: int
+    label: str
+    name: str
+    path: Path
+
+
+def load_folder(
+    root: str | os.PathLike[str],
+    *,
+    image_size: int = 48,
+    colour: bool = False,
+    classes: Mapping[str, str] | Sequence[str] | None = None,
+) -> FaceDataset:
+    """Read a tree of images, ``SPLIT/LABEL/image`` or ``LABEL/image``.
+
+    This is the shape of Kaggle's image release of FER2013 (``train/angry/...``, ``test/...``), of RAF-DB
+    (``train/1`` to ``train/7``), of AffectNet exports and of CK+ and JAFFE as they are re-packed. Files ending in jpg,
+    jpeg, png, bmp, webp, tif or tiff are read; other files and hidden ones are passed over. Without a split level all
+    rows belong to ``train``.
+
+    Parameters
+    ----------
+    root : path
+        The folder that holds the split folders (train, training; val, valid, validation, PublicTest; test, testing,
+        PrivateTest; in any case) or the label folders.
+    image_size : int
+        Height and width images are scaled to, in pixels.
+    colour : bool
+        RGB rather than grey.
+    classes : mapping or sequence of str, optional
+        A mapping gives the class of each label folder, as :data:`RAFDB_FOLDERS` and :data:`AFFECTNET_FOLDERS` do for
+        numbered ones. A sequence gives the classes allowed and their order. Without it, folder names are the classes,
+        under the house's names (``Happiness`` is ``happy``) and in the standard order.
+
+    Returns
+    -------
+    FaceDataset
+        Rows sorted by split, class folder and file name; ``paths`` hold the files.
+
+    Raises
+    ------
+    DataError
+        If there is no such tree, a label folder is not in ``classes``, or an image cannot be decoded.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as root:
+    ...     for folder in ("train/4", "test/6"):
+    ...         Path(root, folder).mkdir(parents=True)
+    ...         Image.new("L", (100, 100), 128).save(Path(root, folder, "face.png"))
+    ...     faces = load_folder(root, classes=RAFDB_FOLDERS)
+    >>> [faces.classes[label] for label in faces.labels], faces.split_names
+    (['happy', 'angry'], ('train', 'test'))
+    """
+    top = Path(root)
+    if not top.is_dir():
+        raise DataError(f"{top} is not a folder: give one that holds SPLIT/LABEL/image or LABEL/image.")
+    files = sorted(_files(top))
+    if not files:
+        raise DataError(f"{top} holds no images as SPLIT/LABEL/image or LABEL/image ({', '.join(SUFFIXES)}).")
+    names = {file.label: class_name(file.label, classes) for file in files}
+    for file in files:
+        if names[file.label] is None:
+            raise DataError(f"{file.path.parent} is not in classes, which know {known_names(classes)}.")
+    found = [name for file in files if (name := names[file.label]) is not None]
+    order = class_order(found, classes)
+    paths = [str(file.path) for file in files]
+    return FaceDataset(
+        images=read_images(paths, image_size=image_size, colour=colour),
+        labels=np.array([order.index(name) for name in found]),
+        classes=order,
+        splits=np.array(SPLITS)[[file.split for file in files]],
+        paths=np.array(paths),
+        source=str(top),
+    )
+
+
+def _files(top: Path) -> Iterator[_File]:
+    folders = _folders(top)
+    splits = {folder: split_name(folder.name) for folder in folders}
+    if not any(splits.values()):
+        yield from _labelled(top, "train")
+        return
+    for folder, split in splits.items():
+        if split is not None:
+            yield from _labelled(folder, split)
+        elif any(_images(folder)):
+            raise DataError(
+                f"{folder} holds images but is no split folder, as its neighbours are; known: {', '.join(SPLIT_NAMES)}."
+            )
+
+
+def _labelled(folder: Path, split: str) -> Iterator[_File]:
+    for label in _folders(folder):
+        for path in _images(label):
+            yield _File(SPLITS.index(split), label.name, path.name, path)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))]
+
+
+def _images(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
