@@ -1,0 +1,229 @@
+"""Supervised models from elsewhere as members of an ensemble: a function, an ONNX file, a table of probabilities."""
+
+from __future__ import annotations
+
+import csv
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from ferembed.estimators.held_out import Labels
+from ferembed.estimators.probabilities import Floats, as_probabilities, softmax
+
+Output = Literal["logits", "probabilities"]
+
+
+class FittedMember(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A model that was fitted elsewhere, as a scikit-learn classifier.
+
+    Like one wrapped in scikit-learn's ``FrozenEstimator`` it is never fitted again: ``fit`` does nothing, and a clone
+    is the same object. An heir stores its parameters, among them ``classes``, and gives ``predict_proba``.
+    """
+
+    classes: Sequence[Any]
+
+    @abstractmethod
+    def predict_proba(self, X: Any) -> Floats:
+        """Probabilities of the classes, float64 of shape ``(n, c)``."""
+
+    @property
+    def classes_(self) -> Labels:
+        """The class labels, in the order of the columns."""
+        return np.asarray(self.classes)
+
+    def fit(self, X: Any, y: ArrayLike | None = None) -> FittedMember:
+        """Do nothing: the model is fitted."""
+        return self
+
+    def predict(self, X: Any) -> Labels:
+        """The most probable class of each row, shape ``(n,)``."""
+        labels: Labels = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
+
+    def _probabilities(self, outputs: ArrayLike, output: Output) -> Floats:
+        values: Floats = np.asarray(outputs, dtype=np.float64)
+        if values.ndim != 2 or values.shape[1] != len(self.classes):
+            raise ValueError(
+                f"{type(self).__name__} has {len(self.classes)} classes, so its model must give shape "
+                f"(n, {len(self.classes)}); it gave {values.shape}."
+            )
+        return softmax(values) if output == "logits" else as_probabilities(values)
+
+    def __sklearn_clone__(self) -> FittedMember:
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class FunctionMember(FittedMember):
+    """Any function from ``X`` to probabilities or logits as a member.
+
+    Parameters
+    ----------
+    function : callable
+        Takes ``X`` and gives an array of shape ``(n, c)``.
+    classes : sequence of str or int
+        The class of each column.
+    output : {"probabilities", "logits"}, default="probabilities"
+        What the function gives; logits go through a softmax.
+
+    Examples
+    --------
+    >>> member = FunctionMember(lambda X: np.zeros((len(X), 2)), ["happy", "sad"], output="logits")
+    >>> member.predict_proba([[1.0]]).tolist()
+    [[0.5, 0.5]]
+    """
+
+    def __init__(
+        self, function: Callable[[Any], ArrayLike], classes: Sequence[Any], *, output: Output = "probabilities"
+    ) -> None:
+        self.function = function
+        self.classes = classes
+        self.output = output
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Probabilities of the classes, float64 of shape ``(n, c)``.
+
+        Raises
+        ------
+        ValueError
+            If what the function gives has another shape or, said to be probabilities, is not.
+        """
+        return self._probabilities(self.function(X), self.output)
+
+
+class ONNXMember(FittedMember):
+    """A classifier in an ONNX file as a member; it runs on the CPU.
+
+    Parameters
+    ----------
+    path : str or path
+        The file. Its first input takes ``X``, the rows along the first axis, which must be dynamic; its first output is
+        used.
+    classes : sequence of str or int
+        The class of each column.
+    output : {"logits", "probabilities"}, default="logits"
+        What the network gives; logits go through a softmax.
+    batch_size : int, default=256
+        Rows at once.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        classes: Sequence[Any],
+        *,
+        output: Output = "logits",
+        batch_size: int = 256,
+    ) -> None:
+        self.path = path
+        self.classes = classes
+        self.output = output
+        self.batch_size = batch_size
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Probabilities of the classes, float64 of shape ``(n, c)``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, ...)
+            What the network takes; cast to float32.
+
+        Raises
+        ------
+        ImportError
+            If onnxruntime is not installed.
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the network's output has another shape or, said to be probabilities, is not.
+        """
+        if not hasattr(self, "_session"):
+            self._session = _onnx_session(Path(self.path))
+        rows = np.asarray(X, dtype=np.float32)
+        name = self._session.get_inputs()[0].name
+        starts = range(0, len(rows), self.batch_size)
+        parts = [self._session.run(None, {name: rows[start : start + self.batch_size]})[0] for start in starts]
+        return self._probabilities(np.concatenate(parts), self.output)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_session"}
+
+
+class TableMember(FittedMember):
+    """A CSV file of probabilities, one row an image, as a member: ``X`` holds the row ids.
+
+    Parameters
+    ----------
+    path : str or path
+        A CSV file with a header: the id column, and a column for each class named by it. Other columns are ignored.
+    classes : sequence of str or int
+        The classes to read, in the order wanted.
+    id_column : str, default="id"
+        Ids are compared as text, and must be distinct.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], classes: Sequence[Any], *, id_column: str = "id") -> None:
+        self.path = path
+        self.classes = classes
+        self.id_column = id_column
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Probabilities of the classes, float64 of shape ``(n, c)``.
+
+        Parameters
+        ----------
+        X : array-like of str or int, shape (n,) or (n, 1)
+            Row ids.
+
+        Raises
+        ------
+        ValueError
+            If the file lacks a column or an id that is asked for, names an id twice, or holds a row that is not a
+            distribution.
+        """
+        if not hasattr(self, "_rows"):
+            self._rows = self._read()
+        ids = [str(row_id) for row_id in np.asarray(X).ravel()]
+        missing = next((row_id for row_id in ids if row_id not in self._rows), None)
+        if missing is not None:
+            raise ValueError(f"{self.path} has no row with {self.id_column} {missing!r}.")
+        return np.array([self._rows[row_id] for row_id in ids]).reshape(len(ids), len(self.classes))
+
+    def _read(self) -> dict[str, Floats]:
+        columns = [str(name) for name in self.classes]
+        rows: dict[str, Floats] = {}
+        with open(self.path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            absent = [name for name in (self.id_column, *columns) if name not in (reader.fieldnames or [])]
+            if absent:
+                raise ValueError(f"{self.path} lacks the column {absent[0]!r}; it has {reader.fieldnames}.")
+            for row in reader:
+                place, row_id = f"{self.path}, line {reader.line_num}", row[self.id_column]
+                if row_id in rows:
+                    raise ValueError(f"{place}: the {self.id_column} {row_id!r} occurs twice.")
+                try:
+                    rows[row_id] = as_probabilities([[float(row[name]) for name in columns]])[0]
+                except (TypeError, ValueError) as error:
+                    columns_wanted = ", ".join(columns)
+                    raise ValueError(
+                        f"{place}: {columns_wanted} must be numbers of 0 or more that sum to 1."
+                    ) from error
+        return rows
+
+
+def _onnx_session(path: Path) -> Any:
+    try:
+        import onnxruntime  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as error:
+        raise ImportError("ONNX files need onnxruntime: pip install 'ferembed[onnx]'") from error
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no ONNX file {path}.")
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -1,0 +1,152 @@
+"""What meta-estimators share: members fitted or frozen, their held-out predictions, and one order of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, check_array, check_consistent_length, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, has_fit_parameter
+
+from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
+
+Labels = NDArray[Any]
+Response = Callable[[Any, Any], Floats]
+
+
+def checked_data(X: Any, y: Any, sample_weight: Any) -> tuple[Any, Labels, Floats | None]:
+    """``X`` as it is (its members validate it), ``y`` as a vector of class labels, weights as float64 or None."""
+    if y is None:
+        raise ValueError("A classifier requires y to be passed, but the target y is None.")
+    labels: Labels = column_or_1d(y, warn=True)
+    check_classification_targets(labels)
+    (X,) = indexable(X)
+    check_consistent_length(X, labels)
+    if sample_weight is None:
+        return X, labels, None
+    weights: Floats = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weights.shape != labels.shape:
+        raise ValueError(f"sample_weight must have shape {labels.shape}, one weight a row; got shape {weights.shape}.")
+    if (weights < 0).any():
+        raise ValueError("sample_weight must hold no negative value.")
+    if not weights.any():
+        raise ValueError("sample_weight is zero for every row: at least one weight must be above 0.")
+    return X, labels, weights
+
+
+def is_frozen(estimator: Any) -> bool:
+    """Whether cloning gives the very same object, as with ``FrozenEstimator``: such a one is never fitted again."""
+    return hasattr(type(estimator), "__sklearn_clone__") and clone(estimator) is estimator
+
+
+def held_out(
+    estimator: Any, X: Any, y: Labels, cv: Any, fit_params: Mapping[str, Any], response: Response = probabilities_of
+) -> tuple[Any, Floats]:
+    """A fitted estimator, and what it says of rows that it was not fitted to.
+
+    A frozen estimator is taken as it is and answers for all of ``X``. Any other is fitted to all of ``X``, and the
+    answers are those of one copy for each fold of ``cv``, fitted without the rows that it answers for.
+
+    Raises
+    ------
+    ValueError
+        If it is not frozen and a class has but one row, or the folds do not hold out every row once.
+    """
+    if is_frozen(estimator):
+        return estimator, response(estimator, X)
+    fitted = clone(estimator).fit(X, y, **fit_params)
+    answers: Floats | None = None
+    for fit_rows, held_rows in _folds(X, y, cv):
+        params = {name: _safe_indexing(value, fit_rows) for name, value in fit_params.items()}
+        copy = clone(estimator).fit(_safe_indexing(X, fit_rows), y[fit_rows], **params)
+        part = response(copy, _safe_indexing(X, held_rows))
+        answers = np.empty((len(y), *part.shape[1:])) if answers is None else answers
+        answers[held_rows] = part
+    assert answers is not None
+    return fitted, answers
+
+
+def routed_fit_params(owner: Any, members: Mapping[str, Any], weights: Floats | None) -> dict[str, dict[str, Any]]:
+    """The fit parameters of each member: the weights, for those that ask for them or, without routing, take them."""
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(owner, "fit", sample_weight=weights)
+        return {name: dict(routed[name].fit) for name in members}
+    if weights is None:
+        return {name: {} for name in members}
+    takes = {name: has_fit_parameter(member, "sample_weight") for name, member in members.items()}
+    return {name: {"sample_weight": weights} if takes[name] else {} for name in members}
+
+
+def router(owner: Any, members: Mapping[str, Any]) -> MetadataRouter:
+    """Routing of ``fit``: the owner's own request, and each member's."""
+    routing = MetadataRouter(owner=owner).add_self_request(owner)
+    return routing.add(**members, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+
+
+def adopt_features(owner: Any, member: Any) -> None:
+    """Take over the member's ``n_features_in_`` and ``feature_names_in_``, where it has them."""
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(member, name):
+            setattr(owner, name, getattr(member, name))
+
+
+def common_classes(members: Iterable[Any]) -> Labels:
+    """The classes of all members: in the order they share, or else sorted."""
+    orders = [np.asarray(member.classes_) for member in members]
+    if all(np.array_equal(order, orders[0]) for order in orders):
+        return orders[0]
+    return np.unique(np.concatenate(orders))
+
+
+def aligned(proba: Floats, own: Labels, classes: Labels) -> Floats:
+    """Columns moved from a member's classes to ``classes``; a class that the member does not know has probability 0.
+
+    Examples
+    --------
+    >>> aligned(np.array([[0.9, 0.1]]), np.array(["sad", "happy"]), np.array(["fear", "happy", "sad"])).tolist()
+    [[0.0, 0.1, 0.9]]
+    """
+    result = np.zeros((len(proba), len(classes)))
+    result[:, encoded(own, classes)] = proba
+    return result
+
+
+def encoded(labels: Labels, classes: Labels) -> Codes:
+    """The column of each label in ``classes``, which need not be sorted.
+
+    Raises
+    ------
+    ValueError
+        If a label is not among the classes; the sentence names it.
+    """
+    order = np.argsort(classes)
+    places = np.searchsorted(classes, labels, sorter=order)
+    codes: Codes = order[np.minimum(places, len(classes) - 1)]
+    unknown = np.flatnonzero(classes[codes] != labels)
+    if unknown.size:
+        known = ", ".join(map(str, classes))
+        raise ValueError(f"y holds the class {labels[unknown[0]]!s}, which no member knows; they know {known}.")
+    return codes
+
+
+def _folds(X: Any, y: Labels, cv: Any) -> list[tuple[Codes, Codes]]:
+    """Rows to fit and rows held out, stratified where ``cv`` is a number; fewer folds where a class has fewer rows."""
+    if isinstance(cv, (int, np.integer)):
+        classes, counts = np.unique(y, return_counts=True)
+        if counts.min() < 2:
+            raise ValueError(
+                f"The class {classes[counts.argmin()]!s} has 1 sample: calibration needs two of each class, "
+                "or a fitted classifier wrapped in FrozenEstimator."
+            )
+        cv = min(int(cv), int(counts.min()))
+    folds = list(check_cv(cv, y, classifier=True).split(X, y))
+    if not np.array_equal(np.sort(np.concatenate([held for _, held in folds])), np.arange(len(y))):
+        raise ValueError("cv must hold out every row once: use folds, not random or repeated splits.")
+    return folds

@@ -1,0 +1,111 @@
+"""Opinion pools: many distributions over the same classes made one, with weights fitted by likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from ferembed.estimators.probabilities import FLOOR, Codes, Floats, log_loss, log_softmax, safe_log
+
+Pool = Literal["arithmetic", "log"]
+Loss = Callable[[Floats], tuple[float, Floats]]
+
+POOLS: tuple[Pool, ...] = ("arithmetic", "log")
+
+
+def pool_probabilities(stack: Floats, weights: Floats, pool: Pool) -> Floats:
+    """The pooled distributions, shape ``(n, c)``.
+
+    Parameters
+    ----------
+    stack : ndarray of float64, shape (m, n, c)
+        Each member's probabilities.
+    weights : ndarray of float64, shape (m,)
+        Not negative, summing to 1.
+    pool : {"arithmetic", "log"}
+        The weighted mean (Stone 1961), or the normalised weighted geometric mean, in which a member can rule a class
+        out (Genest and Zidek 1986).
+
+    Examples
+    --------
+    >>> members = np.array([[[0.5, 0.5]], [[0.9, 0.1]]])
+    >>> pool_probabilities(members, np.array([0.5, 0.5]), "arithmetic").tolist()
+    [[0.7, 0.3]]
+    >>> pool_probabilities(members, np.array([0.5, 0.5]), "log").round(6).tolist()
+    [[0.75, 0.25]]
+    """
+    if pool == "arithmetic":
+        return np.tensordot(weights, stack, axes=1)
+    result: Floats = np.exp(log_softmax(np.tensordot(weights, safe_log(stack), axes=1)))
+    return result
+
+
+def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Floats | None = None) -> Floats:
+    """Weights on the simplex under which the pool makes the true classes most likely.
+
+    The loss is convex in the weights. The pool is never less likely than any single member on these data: each member
+    alone, which is a corner of the simplex, is compared with what the optimiser found.
+
+    Parameters
+    ----------
+    stack : ndarray of float64, shape (m, n, c)
+        Each member's probabilities of data that it was not fitted to.
+    codes : ndarray of int, shape (n,)
+        Columns of the true classes.
+    pool : {"arithmetic", "log"}
+    sample_weight : ndarray of float64, shape (n,), optional
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        Between 0 and 1, summing to 1.
+
+    Raises
+    ------
+    ValueError
+        If the pool is unknown.
+    """
+    from scipy.optimize import LinearConstraint, minimize
+
+    if pool not in POOLS:
+        raise ValueError(f"Unknown pool {pool!r}: choose from {', '.join(POOLS)}.")
+    members = len(stack)
+    rows = np.ones(len(codes)) if sample_weight is None else sample_weight
+    rows = rows / rows.sum()
+    loss = (_arithmetic_loss if pool == "arithmetic" else _log_loss)(stack, codes, rows)
+    found = minimize(
+        loss,
+        np.full(members, 1.0 / members),
+        jac=True,
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * members,
+        constraints=LinearConstraint(np.ones((1, members)), 1.0, 1.0),
+        options={"maxiter": 300, "ftol": 1e-10},
+    )
+    weights = np.clip(found.x, 0.0, 1.0)
+    candidates = [weights / weights.sum(), *np.eye(members)] if weights.sum() > 0 else list(np.eye(members))
+    return min(candidates, key=lambda w: log_loss(pool_probabilities(stack, w, pool), codes, sample_weight))
+
+
+def _arithmetic_loss(stack: Floats, codes: Codes, rows: Floats) -> Loss:
+    truth = stack[:, np.arange(len(codes)), codes]
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        pooled = np.maximum(weights @ truth, FLOOR)
+        return -float(rows @ np.log(pooled)), -(truth / pooled) @ rows
+
+    return loss
+
+
+def _log_loss(stack: Floats, codes: Codes, rows: Floats) -> Loss:
+    logs = safe_log(stack)
+    truth = logs[:, np.arange(len(codes)), codes]
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        log_pooled = log_softmax(np.tensordot(weights, logs, axes=1))
+        expected = np.einsum("mnc,nc->mn", logs, np.exp(log_pooled))
+        return -float(rows @ log_pooled[np.arange(len(codes)), codes]), (expected - truth) @ rows
+
+    return loss

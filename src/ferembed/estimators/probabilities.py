@@ -1,0 +1,120 @@
+"""Small arithmetic on class probabilities that calibration, ensembles and metrics share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
+
+FLOOR = 1e-12
+"""Probabilities below this count as this wherever a logarithm is taken."""
+
+
+def as_probabilities(proba: ArrayLike) -> Floats:
+    """The argument as float64 of shape ``(n, c)``, once it is seen to hold distributions.
+
+    Raises
+    ------
+    ValueError
+        If it is not two-dimensional, holds a negative value or NaN, or has a row that does not sum to 1 within 0.001.
+
+    Examples
+    --------
+    >>> as_probabilities([[0.5, 0.5], [0.9, 0.3]])
+    Traceback (most recent call last):
+        ...
+    ValueError: Row 1 of the probabilities sums to 1.2, not to 1.
+    """
+    values: Floats = np.asarray(proba, dtype=np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"Probabilities must have shape (n, c), one row an image; got shape {values.shape}.")
+    if not (values >= 0).all():
+        row = int(np.flatnonzero(~(values >= 0).all(axis=1))[0])
+        raise ValueError(f"Row {row} of the probabilities holds a negative value or NaN.")
+    sums = values.sum(axis=1)
+    wrong = np.flatnonzero(np.abs(sums - 1.0) > 1e-3)
+    if wrong.size:
+        raise ValueError(f"Row {wrong[0]} of the probabilities sums to {sums[wrong[0]]:.4g}, not to 1.")
+    return values
+
+
+def smooth(proba: Floats, amount: float) -> Floats:
+    """Mix distributions with the uniform one, which is what ``amount`` of the result is.
+
+    Examples
+    --------
+    >>> smooth(np.array([[1.0, 0.0]]), 0.1).tolist()
+    [[0.95, 0.05]]
+    """
+    mixed: Floats = (1.0 - amount) * proba + amount / proba.shape[1]
+    return mixed
+
+
+def safe_log(proba: Floats) -> Floats:
+    """Natural logarithm; probabilities below :data:`FLOOR` count as it."""
+    result: Floats = np.log(np.maximum(proba, FLOOR))
+    return result
+
+
+def log_softmax(scores: Floats) -> Floats:
+    """Logarithm of the softmax over the last axis."""
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result
+
+
+def softmax(scores: Floats) -> Floats:
+    """Softmax over the last axis.
+
+    Examples
+    --------
+    >>> softmax(np.log([[1.0, 3.0]])).round(6).tolist()
+    [[0.25, 0.75]]
+    """
+    result: Floats = np.exp(log_softmax(scores))
+    return result
+
+
+def log_loss(proba: Floats, codes: Codes, sample_weight: Floats | None = None) -> float:
+    """Mean negative log-likelihood of the true classes, in nats.
+
+    Parameters
+    ----------
+    proba : ndarray of float64, shape (n, c)
+        Probabilities; below :data:`FLOOR` they count as it, so that one certain mistake costs 27.6 nats, not infinity.
+    codes : ndarray of int, shape (n,)
+        Columns of the true classes.
+    sample_weight : ndarray of float64, shape (n,), optional
+        Not negative.
+
+    Examples
+    --------
+    >>> round(log_loss(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1])), 4)
+    0.4904
+    """
+    return float(np.average(-safe_log(proba[np.arange(len(codes)), codes]), weights=sample_weight))
+
+
+def probabilities_of(estimator: Any, X: Any) -> Floats:
+    """Class probabilities of a fitted classifier, shape ``(n, c)``.
+
+    A classifier without ``predict_proba`` (a linear SVM, say) gives the softmax of its ``decision_function``, which
+    ranks as the scores do and means little until it is calibrated.
+
+    Raises
+    ------
+    TypeError
+        If it has neither.
+    """
+    if hasattr(estimator, "predict_proba"):
+        return as_probabilities(estimator.predict_proba(X))
+    if not hasattr(estimator, "decision_function"):
+        raise TypeError(f"{type(estimator).__name__} has neither predict_proba nor decision_function.")
+    scores: Floats = np.asarray(estimator.decision_function(X), dtype=np.float64)
+    if scores.ndim == 1:
+        scores = np.stack([np.zeros_like(scores), scores], axis=1)
+    return softmax(scores)
