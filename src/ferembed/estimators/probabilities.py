@@ -47,8 +47,8 @@ def smooth(proba: Floats, amount: float) -> Floats:
 
     Examples
     --------
-    >>> smooth(np.array([[1.0, 0.0]]), 0.1).tolist()
-    [[0.95, 0.05]]
+    >>> smooth(np.array([[1.0, 0.0]]), 0.5).tolist()
+    [[0.75, 0.25]]
     """
     mixed: Floats = (1.0 - amount) * proba + amount / proba.shape[1]
     return mixed

@@ -52,7 +52,7 @@ class VotingEnsemble(CalibratedEnsemble):
     >>> knn = FrozenEstimator(KNeighborsClassifier(5).fit(X[:150], y[:150]))
     >>> softmax = FrozenEstimator(LogisticRegression().fit(X[:150], y[:150]))
     >>> vote = VotingEnsemble([("knn", knn), ("softmax", softmax)]).fit(X[150:], y[150:])
-    >>> round(vote.weights_.sum(), 6)
+    >>> round(float(vote.weights_.sum()), 6)
     1.0
     """
 

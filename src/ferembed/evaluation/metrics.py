@@ -1,0 +1,196 @@
+"""One honest row of figures for a classifier's probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss
+from ferembed.evaluation.calibration import adaptive_calibration_error, expected_calibration_error
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """How one class fares.
+
+    Attributes
+    ----------
+    recall : float or None
+        Share of the class's rows that are called by its name; None where it has no rows.
+    precision : float or None
+        Share of the rows called by its name that are of it; None where there are none.
+    f1 : float
+        Harmonic mean of the two, 0 where nothing is right.
+    support : int
+        Rows of the class.
+    """
+
+    recall: float | None
+    precision: float | None
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What :func:`evaluate_probabilities` measures. Shares and errors lie in 0 to 1.
+
+    Attributes
+    ----------
+    accuracy : float
+        Share of rows whose most probable class is the true one. The primary metric.
+    balanced_accuracy : float
+        Mean recall of the classes that occur.
+    macro_f1 : float
+        Mean F1 of the classes that occur, as truth or as answer.
+    nll : float
+        Mean negative log-likelihood of the true class, in nats; probabilities below 1e-12 count as that.
+    brier : float
+        Mean squared distance between the probabilities and the true class's indicator, summed over classes: 0 to 2
+        (Brier 1950).
+    ece, ece_mass : float
+        Expected calibration error of the most probable class over 15 bins of equal width, and of equal mass.
+    ace : float
+        Adaptive calibration error: over all classes, 15 bins of equal mass each.
+    count : int
+        Rows.
+    per_class : dict of str to ClassMetrics
+    """
+
+    primary: ClassVar[str] = "accuracy"
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    nll: float
+    brier: float
+    ece: float
+    ece_mass: float
+    ace: float
+    count: int
+    per_class: dict[str, ClassMetrics]
+
+    @property
+    def primary_value(self) -> float:
+        """The primary metric, which selection goes by; higher is better."""
+        return float(getattr(self, self.primary))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures as JSON values, and the primary metric's name."""
+        return {"primary": self.primary, **asdict(self)}
+
+
+def evaluate_probabilities(y_true: ArrayLike, proba: ArrayLike, classes: Sequence[Any]) -> Metrics:
+    """Measure probabilities against the truth.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        True classes, as they are named in ``classes``.
+    proba : array-like of float, shape (n, c)
+        Each row a distribution.
+    classes : sequence of length c
+        The class of each column.
+
+    Returns
+    -------
+    Metrics
+
+    Raises
+    ------
+    ValueError
+        If there is no row, the shapes disagree, a row of ``proba`` is not a distribution, or ``y_true`` holds a class
+        that is not in ``classes``.
+
+    References
+    ----------
+    Brier (1950), Verification of forecasts expressed in terms of probability, Monthly Weather Review.
+    Guo et al. (2017), On calibration of modern neural networks, ICML.
+    Nixon et al. (2019), Measuring calibration in deep learning, CVPR workshops.
+
+    Examples
+    --------
+    >>> metrics = evaluate_probabilities(["sad", "happy"], [[0.5, 0.5], [0.75, 0.25]], ["happy", "sad"])
+    >>> metrics.accuracy, round(metrics.nll, 4), metrics.brier
+    (0.5, 0.4904, 0.3125)
+    """
+    values = as_probabilities(proba)
+    codes = class_codes(y_true, classes)
+    if values.shape != (len(codes), len(classes)) or not len(codes):
+        raise ValueError(
+            f"{len(codes)} true classes among {len(classes)} need probabilities of shape "
+            f"({len(codes)}, {len(classes)}), with one row or more; got {values.shape}."
+        )
+    confusion = confusion_counts(codes, values.argmax(axis=1), len(classes))
+    per_class = {str(name): _class_metrics(confusion, code) for code, name in enumerate(classes)}
+    seen = [
+        metrics for code, metrics in enumerate(per_class.values()) if confusion[code].any() or confusion[:, code].any()
+    ]
+    return Metrics(
+        accuracy=float(np.trace(confusion) / len(codes)),
+        balanced_accuracy=float(np.mean([m.recall for m in per_class.values() if m.recall is not None])),
+        macro_f1=float(np.mean([metrics.f1 for metrics in seen])),
+        nll=log_loss(values, codes),
+        brier=brier_score(values, codes),
+        ece=expected_calibration_error(values, codes),
+        ece_mass=expected_calibration_error(values, codes, binning="mass"),
+        ace=adaptive_calibration_error(values, codes),
+        count=len(codes),
+        per_class=per_class,
+    )
+
+
+def brier_score(proba: Floats, codes: Codes) -> float:
+    """Mean over rows of the squared distance to the true class's indicator, summed over classes; 0 to 2.
+
+    Examples
+    --------
+    >>> brier_score(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0, 1]))
+    1.0
+    """
+    indicator = np.eye(proba.shape[1])[codes]
+    return float(((proba - indicator) ** 2).sum(axis=1).mean())
+
+
+def class_codes(labels: ArrayLike, classes: Sequence[Any]) -> Codes:
+    """The column of each label among ``classes``, shape ``(n,)``.
+
+    Raises
+    ------
+    ValueError
+        If a label is not among them, or one of them is named twice.
+    """
+    known = {name: code for code, name in enumerate(np.asarray(classes).tolist())}
+    if len(known) != len(classes):
+        raise ValueError("classes names a class twice.")
+    values = np.asarray(labels).tolist()
+    strange = next((label for label in values if label not in known), None)
+    if strange is not None:
+        raise ValueError(f"The class {strange!r} is not among the classes {', '.join(map(str, known))}.")
+    return np.array([known[label] for label in values], dtype=np.intp)
+
+
+def confusion_counts(truth: Codes, answers: Codes, count: int) -> NDArray[np.int64]:
+    """How often each class (row) was called by each name (column), shape ``(c, c)``.
+
+    Examples
+    --------
+    >>> confusion_counts(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    counts = np.bincount(truth * count + answers, minlength=count * count)
+    return counts.reshape(count, count).astype(np.int64)
+
+
+def _class_metrics(confusion: NDArray[np.int64], code: int) -> ClassMetrics:
+    right, support, called = int(confusion[code, code]), int(confusion[code].sum()), int(confusion[:, code].sum())
+    return ClassMetrics(
+        recall=right / support if support else None,
+        precision=right / called if called else None,
+        f1=2 * right / (support + called) if support + called else 0.0,
+        support=support,
+    )
