@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     )
     from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, StackingEnsemble, VotingEnsemble
     from ferembed.evaluation import Metrics, evaluate_probabilities
-    from ferembed.inputs import ImageError
     from ferembed.models import Encoder
     from ferembed.pipeline import Evaluation, evaluate, train
     from ferembed.recognizer import Recognizer
@@ -30,7 +29,6 @@ _HOMES: dict[str, str] = {
     "Encoder": "models",
     "Evaluation": "pipeline",
     "FaceDataset": "data",
-    "ImageError": "inputs",
     "KNNClassifier": "estimators",
     "Metrics": "evaluation",
     "Recipe": "training",
@@ -52,7 +50,7 @@ _HOMES: dict[str, str] = {
 }
 
 __version__: str
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ferembed.data.dataset import FaceDataset
+from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.evaluation import Metrics, evaluate_probabilities
 from ferembed.recognizer import Recognizer
 from ferembed.storage import write_json, write_text
-from ferembed.training.recipe import Recipe, RecipeError
+from ferembed.training import Recipe, RecipeError
 
 RUN = "run.json"
 PACKAGES = ("ferembed", "torch", "timm", "pytorch-metric-learning", "lightning", "faiss-cpu", "scikit-learn", "numpy")
@@ -110,13 +111,13 @@ def evaluate(recognizer: Recognizer, faces: FaceDataset) -> Evaluation:
     Evaluation
         With the keys ``"softmax"``, ``"knn"`` and ``"vote"``.
     """
-    labels = _codes(recognizer, faces)
+    labels = _names(recognizer, faces)
     embeddings = recognizer.encode(faces.images)
     fresh = ~recognizer.copies_in_gallery(faces)
     probabilities = {name: voter.predict_proba(embeddings) for name, voter in recognizer.voters.items()}
     classes = recognizer.classes_.tolist()
 
-    def judge(rows: np.ndarray[Any, Any]) -> dict[str, Metrics]:
+    def judge(rows: NDArray[np.bool_]) -> dict[str, Metrics]:
         return {
             name: evaluate_probabilities(labels[rows], values[rows], classes) for name, values in probabilities.items()
         }
@@ -138,14 +139,12 @@ def fingerprint(faces: FaceDataset) -> str:
     return digest.hexdigest()
 
 
-def _codes(recognizer: Recognizer, faces: FaceDataset) -> np.ndarray[Any, Any]:
-    from ferembed.data.dataset import DataError
-
-    place = {name: i for i, name in enumerate(recognizer.classes_.tolist())}
-    unknown = [name for name in faces.classes if name not in place]
+def _names(recognizer: Recognizer, faces: FaceDataset) -> NDArray[np.str_]:
+    known = recognizer.classes_.tolist()
+    unknown = [name for name in faces.classes if name not in known]
     if unknown:
-        raise DataError(f"the recogniser knows {', '.join(place)}; the data also names {', '.join(unknown)}.")
-    return np.array([place[name] for name in faces.classes])[faces.labels]
+        raise DataError(f"the recogniser knows {', '.join(known)}; the data also names {', '.join(unknown)}.")
+    return np.array(faces.classes)[faces.labels]
 
 
 def _check_same_run(folder: Path, recipe: Recipe, data: dict[str, str]) -> None:

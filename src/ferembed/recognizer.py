@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
+from sklearn.frozen import FrozenEstimator
 
 from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.data.inputs import Faces, prepare_images
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
-from ferembed.inputs import Faces, prepare_images
 from ferembed.models import Encoder, Network
 from ferembed.storage import StorageError, atomic_folder, verify_folder, write_json
 
 FORMAT = 1
 VOTE = "vote"
+MEMBERS: dict[str, type[Any]] = {"softmax": SoftmaxHead, "knn": KNNClassifier}
 
 
 class Neighbors(NamedTuple):
@@ -56,15 +58,16 @@ class Recognizer:
     def __init__(
         self,
         encoder: Encoder,
-        classes: tuple[str, ...],
+        classes: Sequence[str],
+        members: Mapping[str, CalibratedClassifier],
         vote: VotingEnsemble,
         gallery: Mapping[str, NDArray[Any]],
         info: Mapping[str, Any] | None = None,
     ) -> None:
         self.encoder = encoder.eval()
         self.classes_: NDArray[np.str_] = np.array(classes)
+        self.voters: dict[str, Any] = {**members, VOTE: vote}
         self.info = dict(info or {})
-        self._vote = vote
         self._gallery = dict(gallery)
 
     @classmethod
@@ -76,7 +79,8 @@ class Recognizer:
         Parameters
         ----------
         network : Network
-            Its encoder makes the embeddings, its own head is the softmax voter.
+            Its encoder makes the embeddings; its own head is the softmax voter, or, where it has none, a logistic
+            regression over the gallery.
         train : FaceDataset
             The gallery; blank images are left out.
         validation : FaceDataset
@@ -96,24 +100,18 @@ class Recognizer:
         if empty:
             raise DataError(f"no training image shows {', '.join(empty)}: leave the class out or add images.")
         encoder = network.encoder.eval()
-        size, channels = encoder.image_size, encoder.channels
-        embed = lambda faces: _embed(encoder, prepare_images(faces.images, size=size, channels=channels))  # noqa: E731
-        coef = network.softmax.coef.detach().cpu().numpy()
-        members = {
-            "softmax": SoftmaxHead.from_weights(coef, np.zeros(len(coef), coef.dtype), np.arange(len(coef))),
-            "knn": KNNClassifier(k="auto", weights="softmax", temperature="auto").fit(embed(train), train.labels),
+        gallery, queries = _encode(encoder, train.images), _encode(encoder, validation.images)
+        classifiers = {
+            "softmax": _softmax_head(network, gallery, train.labels),
+            "knn": KNNClassifier(k="auto", temperature="auto").fit(gallery, train.labels),
         }
-        queries = embed(validation)
-        calibrated = [
-            (name, CalibratedClassifier(member).fit(queries, validation.labels)) for name, member in members.items()
-        ]
-        vote = VotingEnsemble(calibrated).fit(queries, validation.labels)
-        gallery = {"ids": train.ids, "hashes": _hash_bytes(train)}
-        return cls(encoder, train.classes, vote, gallery, info)
-
-    @property
-    def voters(self) -> dict[str, Any]:
-        return {**dict(self._vote.named_estimators_), VOTE: self._vote}
+        members = {
+            name: CalibratedClassifier(FrozenEstimator(classifier)).fit(queries, validation.labels)
+            for name, classifier in classifiers.items()
+        }
+        frozen = [(name, FrozenEstimator(member)) for name, member in members.items()]
+        vote = VotingEnsemble(frozen, calibration=None).fit(queries, validation.labels)
+        return cls(encoder, train.classes, members, vote, {"ids": train.ids, "hashes": _hash_bytes(train)}, info)
 
     @property
     def gallery_ids(self) -> NDArray[np.int64]:
@@ -125,23 +123,23 @@ class Recognizer:
 
         Raises
         ------
-        ImageError
+        DataError
             If an image has another shape, type or range, or a file cannot be decoded.
         """
-        size, channels = self.encoder.image_size, self.encoder.channels
-        return _embed(self.encoder, prepare_images(images, size=size, channels=channels))
+        return _encode(self.encoder, images)
 
     def predict_proba(self, images: Faces) -> NDArray[np.float64]:
         """Calibrated probability of each class by the vote; shape (n, c), rows sum to 1."""
-        return np.asarray(self._vote.predict_proba(self.encode(images)))
+        return np.asarray(self.voters[VOTE].predict_proba(self.encode(images)))
 
     def predict(self, images: Faces) -> NDArray[np.str_]:
         """The most probable class name of each image by the vote; shape (n,)."""
-        return self.classes_[self.predict_proba(images).argmax(axis=1)]
+        names: NDArray[np.str_] = self.classes_[self.predict_proba(images).argmax(axis=1)]
+        return names
 
     def neighbors(self, images: Faces, k: int = 5) -> Neighbors:
         """The ``k`` gallery faces nearest to each image."""
-        knn = self.knn
+        knn = self.voters["knn"].estimator_
         distances, rows = knn.kneighbors(self.encode(images), n_neighbors=k)
         return Neighbors((1 - distances).astype(np.float32), self.classes_[knn.labels_[rows]], self.gallery_ids[rows])
 
@@ -155,7 +153,10 @@ class Recognizer:
         with atomic_folder(path) as folder:
             save_file({k: v.contiguous() for k, v in self.encoder.state_dict().items()}, folder / "encoder.safetensors")
             save_arrays({k: np.ascontiguousarray(v) for k, v in self._gallery.items()}, folder / "gallery.safetensors")
-            self._vote.save(folder / "vote")
+            for name, voter in self.voters.items():
+                voter.save(folder / "voters" / name)
+                if name != VOTE:
+                    voter.estimator_.save(folder / "voters" / name / "classifier")
             config = {
                 "format": FORMAT,
                 "classes": self.classes_.tolist(),
@@ -181,15 +182,29 @@ class Recognizer:
             raise StorageError(f"{folder} has format {config.get('format')}; this version of ferembed reads {FORMAT}.")
         encoder = Encoder(**config["encoder"])
         encoder.load_state_dict(load_file(folder / "encoder.safetensors"))
-        vote = VotingEnsemble.load(folder / "vote")
-        return cls(encoder, tuple(config["classes"]), vote, load_arrays(folder / "gallery.safetensors"), config["info"])
+        members = {name: _load_member(folder / "voters" / name, kind) for name, kind in MEMBERS.items()}
+        vote = VotingEnsemble.load(folder / "voters" / VOTE, members)
+        gallery = load_arrays(folder / "gallery.safetensors")
+        return cls(encoder, config["classes"], members, vote, gallery, config["info"])
 
 
 @torch.inference_mode()
-def _embed(encoder: Encoder, images: NDArray[np.float32], batch_size: int = 256) -> NDArray[np.float32]:
+def _encode(encoder: Encoder, images: Faces, batch_size: int = 256) -> NDArray[np.float32]:
+    pixels = torch.from_numpy(prepare_images(images, size=encoder.image_size, channels=encoder.channels))
     device = next(encoder.parameters()).device
-    parts = [encoder(batch.to(device)).cpu().numpy() for batch in torch.from_numpy(images).split(batch_size)]
-    return np.concatenate(parts) if len(images) else np.empty((0, encoder.embedding_dim), np.float32)
+    parts = [encoder(batch.to(device)).cpu().numpy() for batch in torch.split(pixels, batch_size)]
+    return np.concatenate(parts) if len(pixels) else np.empty((0, encoder.embedding_dim), np.float32)
+
+
+def _softmax_head(network: Network, embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> SoftmaxHead:
+    if network.softmax is None:
+        return SoftmaxHead().fit(embeddings, labels)
+    coef = network.softmax.coef.detach().cpu().numpy()
+    return SoftmaxHead.from_weights(coef, np.zeros(len(coef), coef.dtype), np.arange(len(coef)))
+
+
+def _load_member(folder: Path, kind: type[Any]) -> CalibratedClassifier:
+    return CalibratedClassifier.load(folder, kind.load(folder / "classifier"))
 
 
 def _hash_bytes(faces: FaceDataset) -> NDArray[np.uint8]:

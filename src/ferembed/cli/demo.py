@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ def command(out: Out = Path("demo")) -> None:
     """Train on drawn faces, judge the recogniser on the test split, and write pictures."""
     from ferembed.cli.tables import metrics_table, show
     from ferembed.data import drawn_faces
-    from ferembed.evaluation import plot_confusion, plot_reliability
+    from ferembed.evaluation import plot_confusion, plot_reliability, reliability_curve
     from ferembed.evaluation.sheets import plot_faces, save_figure
     from ferembed.pipeline import evaluate, train
     from ferembed.training import Recipe
@@ -27,14 +27,14 @@ def command(out: Out = Path("demo")) -> None:
     show(metrics_table(evaluation))
 
     probabilities = recognizer.predict_proba(test.images)
-    predicted = probabilities.argmax(axis=1)
-    classes = recognizer.classes_.tolist()
-    names = [f"{classes[p]}\n(is {classes[t]})" for p, t in zip(predicted, test.labels, strict=True)]
-    pictures = {
-        "confusion.png": plot_confusion(test.labels, predicted, classes),
-        "reliability.png": plot_reliability(test.labels, probabilities),
-        "faces.png": plot_faces(test.images[:24], names[:24]),
+    names = recognizer.classes_
+    truth, predicted = names[test.labels], names[probabilities.argmax(axis=1)]
+    captions = [f"{answer}\n(is {name})" for answer, name in zip(predicted, truth, strict=True)]
+    pictures: dict[str, Any] = {
+        "confusion.png": plot_confusion(truth, predicted, names.tolist()),
+        "reliability.png": plot_reliability(reliability_curve(probabilities, test.labels)),
+        "faces.png": plot_faces(test.images[:24], captions[:24]),
     }
-    for name, figure in pictures.items():
-        save_figure(figure, out / name)
+    for name, picture in pictures.items():
+        save_figure(picture, out / name)
         show(f"wrote {out / name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -48,7 +49,7 @@ def metrics_table(evaluation: Evaluation) -> Table:
 
 
 def prediction_table(
-    image: str, classes: Sequence[str], probabilities: Sequence[float], nearest: Sequence[Any] | None
+    image: str, classes: NDArray[Any], probabilities: NDArray[Any], nearest: Sequence[Any] | None
 ) -> Table:
     """Classes by falling probability; beside them the nearest training faces."""
     order = sorted(range(len(classes)), key=lambda i: -probabilities[i])

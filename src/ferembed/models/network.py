@@ -35,23 +35,25 @@ class CosineHead(nn.Module):
 
 
 class Network(nn.Module):
-    """An encoder, its softmax head and, where annotators' votes are learnt too, an auxiliary head over them.
+    """An encoder and the heads its losses ask for.
 
     Parameters
     ----------
     encoder : Encoder
     num_classes : int
+        Width of the softmax head; 0 for none, where only the embedding is learnt.
     num_vote_classes : int
-        0 for no auxiliary head.
+        Width of the auxiliary head over annotators' votes; 0 for none.
     """
 
-    def __init__(self, encoder: Encoder, num_classes: int, num_vote_classes: int = 0) -> None:
+    def __init__(self, encoder: Encoder, num_classes: int = 0, num_vote_classes: int = 0) -> None:
         super().__init__()
         self.encoder = encoder
-        self.softmax = CosineHead(encoder.embedding_dim, num_classes)
+        self.softmax = CosineHead(encoder.embedding_dim, num_classes) if num_classes else None
         self.vote = CosineHead(encoder.embedding_dim, num_vote_classes) if num_vote_classes else None
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Embeddings (n, d), logits (n, c) and vote logits (n, v) or None; images in [0, 1]."""
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Embeddings (n, d), logits (n, c) and vote logits (n, v), None where there is no head; images in [0, 1]."""
         embeddings = self.encoder(images)
-        return embeddings, self.softmax(embeddings), None if self.vote is None else self.vote(embeddings)
+        logits = None if self.softmax is None else self.softmax(embeddings)
+        return embeddings, logits, None if self.vote is None else self.vote(embeddings)

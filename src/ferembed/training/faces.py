@@ -13,10 +13,8 @@ from torch import Tensor
 
 from ferembed.data.augmentation import augment
 from ferembed.data.dataset import FaceDataset
-from ferembed.data.samplers import ClassBalancedBatches, NaturalBatches, PairBatches
+from ferembed.data.samplers import Batches, ClassBalancedBatches, NaturalBatches, PairBatches
 from ferembed.training.recipe import Recipe
-
-Batches = NaturalBatches | ClassBalancedBatches | PairBatches
 
 EVALUATION_BATCH = 512
 
@@ -99,7 +97,7 @@ class FaceData(pl.LightningDataModule):
 
     def val_dataloader(self) -> list[list[Tensor]]:
         validation_rows = torch.arange(len(self.validation_faces))
-        return [list(rows.split(EVALUATION_BATCH)) for rows in (self._gallery_rows, validation_rows)]
+        return [list(torch.split(rows, EVALUATION_BATCH)) for rows in (self._gallery_rows, validation_rows)]
 
     def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> FaceBatch:
         trainer = self.trainer
@@ -108,17 +106,17 @@ class FaceData(pl.LightningDataModule):
             faces = self.validation_faces if dataloader_idx == 1 else self.train_faces
             plain = faces.gather(batch)
             return FaceBatch(plain.images.float() / 255, plain.labels, plain.votes)
-        faces = self.train_faces.gather(batch)
+        plain = self.train_faces.gather(batch)
         generator = torch.Generator(batch.device)
         generator.manual_seed(step_seed(self._recipe.seed, trainer.global_step, trainer.global_rank))
-        return FaceBatch(augment(faces.images, self._recipe.augment, generator), faces.labels, faces.votes)
+        return FaceBatch(augment(plain.images, self._recipe.augment, generator), plain.labels, plain.votes)
 
 
 def make_batches(recipe: Recipe, labels: np.ndarray[Any, Any], *, rank: int = 0, world_size: int = 1) -> Batches:
     """The batch sampler that a recipe asks for, over training labels (n,)."""
     batches = recipe.batches
     deal: dict[str, Any] = {"seed": recipe.seed, "rank": rank, "world_size": world_size}
-    if batches.kind == "balanced":
+    if batches.kind == "class_balanced":
         p, k = batches.classes_per_batch, batches.images_per_class
         return ClassBalancedBatches(labels, p, k, exponent=batches.exponent, **deal)
     if batches.kind == "pairs":

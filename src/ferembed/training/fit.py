@@ -25,6 +25,7 @@ from ferembed.training.faces import FaceData
 from ferembed.training.module import MetricLearner
 from ferembed.training.progress import progress_callbacks
 from ferembed.training.recipe import Recipe
+from ferembed.training.signals import SaveOnSignal
 
 MONITOR = "validation/knn_accuracy"
 
@@ -60,10 +61,7 @@ def fit_network(recipe: Recipe, train: FaceDataset, validation: FaceDataset, out
     last = checkpoints / "last.ckpt"
     with _quiet():
         trainer.fit(module, FaceData(recipe, train, validation), ckpt_path=last if last.is_file() else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    best = _best_checkpoint(trainer)
-    module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(best)["state_dict"])
+    module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(checkpoints / "best.ckpt")["state_dict"])
     with atomic_path(folder / "losses.safetensors") as draft:
         save_file({k: v.contiguous() for k, v in module.loss.state_dict().items()}, draft)
     return module.network.cpu().eval()
@@ -71,11 +69,14 @@ def fit_network(recipe: Recipe, train: FaceDataset, validation: FaceDataset, out
 
 def _learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
     torch.manual_seed(recipe.seed)
-    needs_votes = any("vote_logits" in loss.needs for loss in recipe.losses)
-    if needs_votes and train.votes is None:
+    needs = frozenset[str]().union(*(loss.needs for loss in recipe.losses))
+    if "vote_logits" in needs and train.votes is None:
         raise DataError("the recipe learns annotators' votes, and the training split has none: load it with votes=...")
-    encoder = Encoder(**recipe.encoder.model_dump())
-    network = Network(encoder, len(train.classes), len(train.vote_classes) if needs_votes else 0)
+    network = Network(
+        Encoder(**recipe.encoder.model_dump()),
+        num_classes=len(train.classes) if "logits" in needs else 0,
+        num_vote_classes=len(train.vote_classes) if "vote_logits" in needs else 0,
+    )
     loss = CombinedLoss(
         recipe.losses,
         num_classes=len(train.classes),
@@ -89,8 +90,15 @@ def _trainer(recipe: Recipe, folder: Path, checkpoints: Path) -> pl.Trainer:
     callbacks: list[Callback] = [
         *progress_callbacks(),
         ModelCheckpoint(
-            checkpoints, filename="best", monitor=MONITOR, mode="max", save_last=True, enable_version_counter=False
+            checkpoints,
+            "best",
+            monitor=MONITOR,
+            mode="max",
+            save_on_train_epoch_end=False,
+            enable_version_counter=False,
         ),
+        ModelCheckpoint(checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False),
+        SaveOnSignal(checkpoints / "last.ckpt"),
     ]
     if recipe.average is not None:
         callbacks.insert(0, EMAWeightAveraging(decay=recipe.average))
@@ -110,12 +118,6 @@ def _trainer(recipe: Recipe, folder: Path, checkpoints: Path) -> pl.Trainer:
             use_distributed_sampler=False,
             log_every_n_steps=10**9,
         )
-
-
-def _best_checkpoint(trainer: pl.Trainer) -> str:
-    callback = trainer.checkpoint_callback
-    assert isinstance(callback, ModelCheckpoint)
-    return callback.best_model_path or callback.last_model_path
 
 
 def _precision(name: str) -> Any:

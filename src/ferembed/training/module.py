@@ -27,7 +27,8 @@ class MetricLearner(pl.LightningModule):
         self.recipe = recipe
         self.network = network
         self.loss = loss
-        self._seen: list[list[tuple[Tensor, Tensor, Tensor]]] = [[], []]
+        self._means = RunningMeans()
+        self._seen: list[list[tuple[Tensor, Tensor | None, Tensor]]] = [[], []]
 
     def on_train_batch_start(self, batch: FaceBatch, batch_idx: int) -> None:
         torch.manual_seed(step_seed(self.recipe.seed, self.global_step, self.global_rank))
@@ -37,24 +38,32 @@ class MetricLearner(pl.LightningModule):
         outputs = Outputs(embeddings, batch.labels, logits=logits, votes=batch.votes, vote_logits=vote_logits)
         total: Tensor
         total, parts = self.loss(outputs)
-        size = len(batch.labels)
-        self.log("train/loss", total, on_step=False, on_epoch=True, batch_size=size, prog_bar=True)
-        self.log_dict({f"train/{k}": v for k, v in parts.items()}, on_step=False, on_epoch=True, batch_size=size)
+        self._means.add({"loss": total.detach(), **parts})
         return total
+
+    def on_train_epoch_end(self) -> None:
+        self.log_dict({f"train/{name}": value for name, value in self._means.take().items()}, sync_dist=True)
 
     def validation_step(self, batch: FaceBatch, batch_idx: int, dataloader_idx: int) -> None:
         embeddings, logits, _ = self.network(batch.images)
-        self._seen[dataloader_idx].append((embeddings.float(), logits.float(), batch.labels))
+        self._seen[dataloader_idx].append((embeddings.float(), logits, batch.labels))
 
     def on_validation_epoch_end(self) -> None:
-        (gallery, _, gallery_labels), (queries, logits, labels) = (
-            tuple(torch.cat(column) for column in zip(*batches, strict=True)) for batches in self._seen
-        )
+        gallery, gallery_labels, _ = _joined(self._seen[0])
+        queries, labels, logits = _joined(self._seen[1])
         self._seen = [[], []]
-        votes = soft_vote(queries, gallery, gallery_labels, num_classes=logits.shape[1])
+        classes = int(gallery_labels.max()) + 1
+        votes = soft_vote(queries, gallery, gallery_labels, num_classes=classes)
         self.log("validation/knn_accuracy", _accuracy(votes, labels), prog_bar=True)
-        self.log("validation/softmax_accuracy", _accuracy(logits, labels))
-        self.log("validation/softmax_nll", F.cross_entropy(logits, labels))
+        if logits is not None:
+            self.log("validation/softmax_accuracy", _accuracy(logits, labels))
+            self.log("validation/softmax_nll", F.cross_entropy(logits.float(), labels))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["means"] = self._means.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._means.load_state_dict(checkpoint["means"])
 
     def configure_optimizers(self) -> Any:
         optimizer = make_optimizer(self, self.recipe.optimizer)
@@ -62,6 +71,30 @@ class MetricLearner(pl.LightningModule):
         warmup = round(self.recipe.optimizer.warmup_epochs * total / self.recipe.epochs)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class RunningMeans:
+    """Means of named scalars since they were last taken; a checkpoint in mid-epoch keeps them."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
+        self._count += 1
+
+    def take(self) -> dict[str, Tensor]:
+        means = {name: value / self._count for name, value in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": dict(self._sums), "count": self._count}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._sums, self._count = dict(state["sums"]), int(state["count"])
 
 
 def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -89,6 +122,11 @@ def soft_vote(queries: Tensor, gallery: Tensor, labels: Tensor, *, num_classes: 
     weights = (similarity / VALIDATION_TEMPERATURE).softmax(dim=1)
     votes = queries.new_zeros(len(queries), num_classes)
     return votes.scatter_add_(1, labels[rows], weights)
+
+
+def _joined(batches: list[tuple[Tensor, Tensor | None, Tensor]]) -> tuple[Tensor, Tensor, Tensor | None]:
+    embeddings, logits, labels = zip(*batches, strict=True)
+    return torch.cat(embeddings), torch.cat(labels), None if logits[0] is None else torch.cat(logits)
 
 
 def _accuracy(scores: Tensor, labels: Tensor) -> Tensor:

@@ -40,16 +40,16 @@ class EncoderConfig(_Frozen):
 class BatchConfig(_Frozen):
     """How the rows of an epoch are dealt into batches."""
 
-    kind: Literal["natural", "balanced", "pairs"] = "natural"
+    kind: Literal["natural", "class_balanced", "pairs"] = "natural"
     """Shuffled rows; P x K batches of P classes and K images each; or pairs for a Siamese loss."""
     size: int = Field(default=128, ge=2)
     """Images a batch (for natural and pairs)."""
     classes_per_batch: int = Field(default=7, ge=1)
-    """P of a balanced batch."""
+    """P of a class-balanced batch."""
     images_per_class: int = Field(default=18, ge=1)
-    """K of a balanced batch."""
+    """K of a class-balanced batch."""
     exponent: float = Field(default=1.0, ge=0, le=1)
-    """Balanced batches: 0 draws classes at their natural frequency, 1 uniformly."""
+    """Class-balanced batches: 0 draws classes at their natural frequency, 1 uniformly."""
     positive_share: float = Field(default=0.5, gt=0, lt=1)
     """Pairs: the share of pairs that show the same expression."""
 
@@ -208,7 +208,9 @@ def _pairs(changes: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[str, An
     pairs = [change.partition("=") for change in changes]
     for key, equals, value in pairs:
         if not equals or not key:
-            raise RecipeError(f"an override reads field=value, such as optimizer.lr=0.05, not {key + equals + value!r}.")
+            raise RecipeError(
+                f"an override reads field=value, such as optimizer.lr=0.05, not {key + equals + value!r}."
+            )
     return [(key.strip(), value) for key, _, value in pairs]
 
 
@@ -226,7 +228,9 @@ def _key(place: Any, name: str, dotted: str, *, new: bool = False) -> Any:
     if isinstance(place, dict) and (name in place or new):
         return name
     have = range(len(place)) if isinstance(place, list) else place if isinstance(place, dict) else ()
-    raise RecipeError(f"a recipe has no field {dotted!r}: at {name!r} there is {', '.join(map(str, have)) or 'a value'}.")
+    raise RecipeError(
+        f"a recipe has no field {dotted!r}: at {name!r} there is {', '.join(map(str, have)) or 'a value'}."
+    )
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

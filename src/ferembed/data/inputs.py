@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.data.dataset import DataError
+from ferembed.data.images import read_image
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     Face = NDArray[Any] | Image | str | os.PathLike[str]
     Faces = Face | Iterable[Face]
-
-
-class ImageError(ValueError):
-    """An image cannot be used as it is; the sentence says which and what would be right."""
 
 
 def prepare_images(images: Faces, *, size: int, channels: int) -> NDArray[np.float32]:
@@ -39,7 +38,7 @@ def prepare_images(images: Faces, *, size: int, channels: int) -> NDArray[np.flo
 
     Raises
     ------
-    ImageError
+    DataError
         If an image has another shape, type or range, or a file cannot be decoded.
 
     Examples
@@ -65,7 +64,7 @@ def _array_batch(array: NDArray[Any]) -> NDArray[Any]:
         return array[None]
     if array.ndim == 3 or (array.ndim == 4 and array.shape[-1] == 3):
         return array
-    raise ImageError(
+    raise DataError(
         f"images must have shape (h, w), (n, h, w), (h, w, 3) or (n, h, w, 3), not {array.shape}: "
         f"colour channels come last."
     )
@@ -73,39 +72,27 @@ def _array_batch(array: NDArray[Any]) -> NDArray[Any]:
 
 def _one(image: Any, name: str, size: int, channels: int) -> NDArray[np.float32]:
     if isinstance(image, str | os.PathLike):
-        image, name = _open(image), str(image)
+        image, name = read_image(image, image_size=size, colour=channels == 3), os.fspath(image)
     if hasattr(image, "convert"):
         image = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     array = _array_batch(np.asarray(image))
     if len(array) != 1:
-        raise ImageError(f"{name} of the sequence has shape {np.shape(image)}: each item must be one face.")
+        raise DataError(f"{name} of the sequence has shape {np.shape(image)}: each item must be one face.")
     return _resize(_to_channels(_unit_range(array, name), channels), size)
-
-
-def _open(path: str | os.PathLike[str]) -> Image:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image.convert("RGB"))
-    except FileNotFoundError:
-        raise ImageError(f"there is no file {os.fspath(path)}.") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{os.fspath(path)} cannot be decoded as an image ({error}).") from error
 
 
 def _unit_range(array: NDArray[Any], name: str) -> NDArray[np.float32]:
     if array.size == 0 and len(array):
-        raise ImageError(f"{name} has no pixels (shape {array.shape}).")
+        raise DataError(f"{name} has no pixels (shape {array.shape}).")
     if array.dtype == np.uint8:
         return array.astype(np.float32) / np.float32(255)
     if array.dtype == bool or not np.issubdtype(array.dtype, np.floating):
-        raise ImageError(f"{name} has pixels of type {array.dtype}: give uint8 (0 to 255) or floats in [0, 1].")
+        raise DataError(f"{name} has pixels of type {array.dtype}: give uint8 (0 to 255) or floats in [0, 1].")
     if not np.isfinite(array).all():
-        raise ImageError(f"{name} holds NaN or infinity.")
+        raise DataError(f"{name} holds NaN or infinity.")
     low, high = array.min(initial=0), array.max(initial=0)
     if low < 0 or high > 1:
-        raise ImageError(
+        raise DataError(
             f"{name} holds floats from {low:g} to {high:g}: floats must lie in [0, 1], so divide by 255 or give uint8."
         )
     return array.astype(np.float32)

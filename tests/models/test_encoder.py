@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from ferembed.models import Encoder, Network
+from ferembed.models.network import CosineHead
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("stem", ["standard", "small", "small-pool"])
+@pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv3_small_050"])
+def test_embeddings_are_unit_vectors(backbone, stem, channels):
+    encoder = Encoder(backbone, 32, channels=channels, stem=stem).eval()
+    out = encoder(torch.rand(3, channels, 48, 48))
+    assert out.shape == (3, 32)
+    torch.testing.assert_close(out.norm(dim=1), torch.ones(3))
+
+
+def last_map(encoder):
+    return encoder.backbone.forward_features(torch.zeros(1, 1, 48, 48)).shape[-1]
+
+
+def test_the_small_stem_keeps_resolution():
+    sides = [last_map(Encoder("resnet18", stem=stem).eval()) for stem in ("standard", "small-pool", "small")]
+    assert sides == [2, 3, 6]
+
+
+def test_the_stem_says_where_it_cannot_go():
+    with pytest.raises(ValueError, match="no sliding first convolution"):
+        Encoder("vit_tiny_patch16_224", stem="small", image_size=48)
+    with pytest.raises(ValueError, match="RepVGG|ByobNet"):
+        Encoder("repvgg_a0", stem="small")
+
+
+def test_a_patch_transformer_works_with_its_own_stem():
+    out = Encoder("vit_tiny_patch16_224", stem="standard").eval()(torch.rand(2, 1, 48, 48))
+    assert out.shape == (2, 128)
+
+
+def test_an_unknown_backbone_lists_near_names():
+    with pytest.raises(ValueError, match="no model named 'resnet19'.*resnet"):
+        Encoder("resnet19")
+
+
+def test_config_rebuilds_the_encoder():
+    encoder = Encoder("resnet18", 16, backbone_args={"channels": (8, 16, 32, 64)}).eval()
+    twin = Encoder(**encoder.config).eval()
+    twin.load_state_dict(encoder.state_dict())
+    images = torch.rand(2, 1, 48, 48)
+    torch.testing.assert_close(twin(images), encoder(images))
+
+
+def test_the_default_small_model_has_less_than_3_million_parameters():
+    encoder = Encoder("resnet18", backbone_args={"channels": (32, 64, 128, 256)})
+    assert sum(p.numel() for p in encoder.parameters()) < 3_000_000
+
+
+def test_the_cosine_head_is_its_coef():
+    head = CosineHead(8, 3)
+    z = torch.nn.functional.normalize(torch.randn(5, 8), dim=1)
+    torch.testing.assert_close(head(z), z @ head.coef.T)
+    torch.testing.assert_close(head.coef.norm(dim=1), torch.full((3,), 10.0))
+
+
+def test_heads_are_there_only_when_asked_for():
+    encoder = Encoder("resnet10t", 16, stem="standard").eval()
+    images = torch.rand(2, 1, 48, 48)
+    assert Network(encoder).eval()(images)[1:] == (None, None)
+    _, logits, votes = Network(encoder, 7, 8).eval()(images)
+    assert (logits.shape, votes.shape) == ((2, 7), (2, 8))

@@ -1,0 +1,99 @@
+"""The house rules that a machine can check."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import ferembed
+
+SRC = Path(ferembed.__file__).parent
+ORDER = [
+    {"labels", "storage"},
+    {"data"},
+    {"models", "losses"},
+    {"training"},
+    {"index"},
+    {"estimators"},
+    {"evaluation"},
+    {"explain"},
+    {"adapters", "recognizer"},
+    {"pipeline"},
+    {"cli", "app"},
+]
+RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
+
+
+def imports(file):
+    """Dotted names a module imports, wherever in it, relative ones resolved; names for type checkers only left out."""
+    package = ["ferembed", *file.relative_to(SRC).parts[:-1]]
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            yield ".".join([*base, *([node.module] if node.module else [])])
+
+
+def home(file):
+    return file.relative_to(SRC).parts[0].removesuffix(".py")
+
+
+MODULES = sorted(file for file in SRC.rglob("*.py") if file.parent != SRC or file.stem != "__init__")
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(SRC)))
+def test_imports_point_left(file):
+    for name in imports(file):
+        parts = name.split(".")
+        if parts[0] != "ferembed" or len(parts) == 1 or parts[1] == home(file):
+            continue
+        assert RANK[parts[1]] <= RANK[home(file)], f"{file.relative_to(SRC)} imports {name}"
+        assert RANK[parts[1]] != RANK[home(file)] or home(file) in {"recognizer", "pipeline"}, f"{file} imports {name}"
+
+
+@pytest.mark.parametrize("package", ["index", "estimators", "evaluation"])
+def test_arrays_in_arrays_out(package):
+    for file in (SRC / package).rglob("*.py"):
+        assert not any(name.split(".")[0] in {"torch", "lightning", "timm"} for name in imports(file)), file
+
+
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_import_loads_nothing_heavy():
+    heavy = "{'torch', 'faiss', 'sklearn', 'lightning', 'timm', 'matplotlib', 'pandas'} & set(sys.modules)"
+    assert python(f"import sys, ferembed; dir(ferembed); print({heavy})").strip() == "set()"
+    assert python(f"import sys, ferembed.index, ferembed.estimators; print('torch' in {heavy})").strip() == "False"
+
+
+def test_import_is_quick():
+    def seconds(code):
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            python(code)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert seconds("import numpy, ferembed") - seconds("import numpy") <= 0.05
+
+
+def test_every_public_name_resolves():
+    for name in ferembed.__all__:
+        assert getattr(ferembed, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = ferembed.nonsense
+
+
+def test_modules_stay_readable():
+    long = {str(f.relative_to(SRC)): n for f in MODULES if (n := len(f.read_text().splitlines())) > 300}
+    assert not long
