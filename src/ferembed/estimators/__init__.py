@@ -11,9 +11,11 @@ from ferembed.estimators.calibration import (
     calibration_from_dict,
     fit_calibration,
 )
+from ferembed.estimators.knn import KNNClassifier
 from ferembed.estimators.open_set import OpenSet
 from ferembed.estimators.pooling import fit_pool_weights, pool_probabilities
 from ferembed.estimators.rejection import RejectOption, conformal_threshold, selective_threshold
+from ferembed.estimators.softmax import SoftmaxHead
 from ferembed.estimators.stacking import StackingEnsemble
 from ferembed.estimators.voting import VotingEnsemble
 
@@ -23,9 +25,11 @@ __all__ = [
     "DirichletCalibration",
     "FunctionMember",
     "IsotonicCalibration",
+    "KNNClassifier",
     "ONNXMember",
     "OpenSet",
     "RejectOption",
+    "SoftmaxHead",
     "StackingEnsemble",
     "TableMember",
     "TemperatureScaling",
