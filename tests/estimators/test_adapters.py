@@ -1,0 +1,129 @@
+"""Members from elsewhere: functions, torch modules, ONNX files, tables of probabilities."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+
+from ferembed.estimators import FunctionMember, ONNXMember, StackingEnsemble, TableMember, VotingEnsemble
+
+CLASSES = ["angry", "happy", "sad"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    X, y = make_blobs(400, centers=3, n_features=4, cluster_std=4.0, random_state=0)
+    names = np.array(CLASSES)[y]
+    return LogisticRegression().fit(X[:200], names[:200]), X[200:], names[200:]
+
+
+def write_table(path, ids, proba, header="face,angry,happy,sad"):
+    rows = [",".join(map(str, [name, *row])) for name, row in zip(ids, proba, strict=True)]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def test_functions_give_probabilities_or_logits(model):
+    softmax, X, _ = model
+    expected = softmax.predict_proba(X)
+    by_proba = FunctionMember(softmax.predict_proba, CLASSES)
+    by_logits = FunctionMember(softmax.decision_function, CLASSES, output="logits")
+    np.testing.assert_allclose(by_proba.predict_proba(X), expected)
+    np.testing.assert_allclose(by_logits.predict_proba(X), expected)
+    np.testing.assert_array_equal(by_proba.predict(X), softmax.predict(X))
+    assert clone(by_proba) is by_proba
+    assert by_proba.fit(X) is by_proba
+    with pytest.raises(ValueError, match=r"must give shape \(n, 2\); it gave \(200, 3\)"):
+        FunctionMember(softmax.predict_proba, ["a", "b"]).predict_proba(X)
+    with pytest.raises(ValueError, match="Row 0 of the probabilities"):
+        FunctionMember(softmax.decision_function, CLASSES).predict_proba(X)
+
+
+def test_torch_modules_are_asked_in_evaluation_mode_and_batches(model):
+    torch = pytest.importorskip("torch")
+    from ferembed.adapters import TorchMember
+
+    softmax, X, names = model
+    linear = torch.nn.Linear(4, 3)
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor(softmax.coef_))
+        linear.bias.copy_(torch.tensor(softmax.intercept_))
+    module = torch.nn.Sequential(linear, torch.nn.Dropout(0.9)).train()
+    member = TorchMember(module, CLASSES, batch_size=64)
+    np.testing.assert_allclose(member.predict_proba(X), softmax.predict_proba(X), atol=1e-4)
+    assert module.training
+    vote = VotingEnsemble([("torch", member), ("softmax", FrozenEstimator(softmax))]).fit(X, names)
+    assert vote.score(X, names) > 0.6
+
+
+def test_tables_answer_by_row_id_in_any_order(tmp_path, model):
+    softmax, X, names = model
+    proba = softmax.predict_proba(X)
+    path = write_table(tmp_path / "softmax.csv", [f"f{i}" for i in range(len(X))], proba)
+    member = TableMember(path, ["sad", "angry", "happy"], id_column="face")
+    asked = ["f7", "f3", "f7"]
+    np.testing.assert_allclose(member.predict_proba(asked), proba[[7, 3, 7]][:, [2, 0, 1]])
+    ids = np.array([f"f{i}" for i in range(len(X))])[:, None]
+    assert StackingEnsemble([("table", member)]).fit(ids, names).score(ids, names) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("face,angry,happy\na,1,0\n", "lacks the column 'sad'"),
+        ("face,angry,happy,sad\na,1,0,0\na,1,0,0\n", "line 3: the face 'a' occurs twice"),
+        ("face,angry,happy,sad\na,1,0,0\nb,1,x,0\n", "line 3: angry, happy, sad must be numbers"),
+        ("face,angry,happy,sad\na,0.9,0.9,0\n", "line 2: angry, happy, sad must be numbers"),
+        ("face,angry,happy,sad\na,1,0\n", "line 2: angry, happy, sad must be numbers"),
+        ("face,angry,happy,sad\nb,1,0,0\n", "has no row with face 'a'"),
+    ],
+)
+def test_bad_tables_are_named(tmp_path, text, sentence):
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=sentence):
+        TableMember(path, CLASSES, id_column="face").predict_proba(["a"])
+
+
+def test_onnx_files_give_what_the_model_gives(tmp_path, model):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is an extra: pip install 'ferembed[onnx]'")
+    onnx = pytest.importorskip("onnx", reason="onnx is an extra: pip install 'ferembed[onnx]'")
+    softmax, X, names = model
+    helper, numpy_helper, kind = onnx.helper, onnx.numpy_helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["X", "W", "b"], ["logits"], transB=1)],
+        "softmax",
+        [helper.make_tensor_value_info("X", kind, ["n", 4])],
+        [helper.make_tensor_value_info("logits", kind, ["n", 3])],
+        [
+            numpy_helper.from_array(softmax.coef_.astype(np.float32), "W"),
+            numpy_helper.from_array(softmax.intercept_.astype(np.float32), "b"),
+        ],
+    )
+    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(file, tmp_path / "softmax.onnx")
+    member = ONNXMember(tmp_path / "softmax.onnx", CLASSES, batch_size=64)
+    np.testing.assert_allclose(member.predict_proba(X), softmax.predict_proba(X), atol=1e-5)
+    assert VotingEnsemble([("onnx", member)]).fit(X, names).score(X, names) > 0.6
+    with pytest.raises(FileNotFoundError, match="no ONNX file"):
+        ONNXMember(tmp_path / "other.onnx", CLASSES).predict_proba(X)
+
+
+def test_without_onnxruntime_the_sentence_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match=r"pip install 'ferembed\[onnx\]'"):
+        ONNXMember(tmp_path / "x.onnx", CLASSES).predict_proba(np.zeros((1, 4)))
+
+
+def test_estimators_and_evaluation_import_without_torch_faiss_and_matplotlib():
+    code = (
+        "import sys, ferembed.estimators, ferembed.evaluation;"
+        "print(*sorted({'torch', 'faiss', 'matplotlib'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == ""

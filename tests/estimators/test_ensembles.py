@@ -1,0 +1,205 @@
+"""Ensembles: never worse than their best member, the right weights, members of every kind."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import make_blobs
+from sklearn.frozen import FrozenEstimator
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from ferembed.estimators import FunctionMember, StackingEnsemble, VotingEnsemble, fit_pool_weights, pool_probabilities
+from ferembed.estimators.probabilities import log_loss
+from ferembed.storage import StorageError
+
+KINDS = ["perfect", "wrong", "uniform", "constant", "votes", "soft"]
+ENSEMBLES = [
+    pytest.param(VotingEnsemble, {"pool": "arithmetic"}, id="arithmetic"),
+    pytest.param(VotingEnsemble, {"pool": "log"}, id="log"),
+    pytest.param(StackingEnsemble, {}, id="stacking"),
+]
+
+
+def member_probabilities(kind, labels, c, rng):
+    n = len(labels)
+    if kind == "perfect":
+        return np.eye(c)[labels]
+    if kind == "wrong":
+        return np.eye(c)[(labels + 1) % c]
+    if kind == "uniform":
+        return np.full((n, c), 1 / c)
+    if kind == "constant":
+        return np.tile(rng.dirichlet(np.ones(c)), (n, 1))
+    if kind == "votes":
+        return rng.multinomial(3, rng.dirichlet(np.ones(c)), n) / 3
+    mixed = 0.5 * np.eye(c)[labels] + rng.dirichlet(np.ones(c), n)
+    return mixed / mixed.sum(axis=1, keepdims=True)
+
+
+@st.composite
+def panels(draw):
+    n, c = draw(st.integers(1, 40)), draw(st.integers(2, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    labels = rng.integers(0, c, n)
+    kinds = draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=4))
+    stack = np.stack([member_probabilities(kind, labels, c, rng) for kind in kinds])
+    return stack, labels, rng.random(n) + 0.01 if draw(st.booleans()) else None
+
+
+def members_of(stack):
+    """Members that look their probabilities up: X holds row numbers."""
+    table = {f"m{i}": proba for i, proba in enumerate(stack)}
+    return [
+        (name, FunctionMember(lambda X, proba=proba: proba[np.asarray(X)[:, 0]], range(stack.shape[2])))
+        for name, proba in table.items()
+    ]
+
+
+@pytest.mark.parametrize(("kind", "options"), ENSEMBLES)
+@pytest.mark.parametrize("calibration", [None, "temperature"])
+@settings(max_examples=40, deadline=None)
+@given(panel=panels())
+def test_never_worse_than_its_best_member_on_its_calibration_data(kind, options, calibration, panel):
+    stack, labels, weights = panel
+    rows = np.arange(len(labels))[:, None]
+    ensemble = kind(members_of(stack), calibration=calibration, **options).fit(rows, labels, weights)
+    raw = min(log_loss(proba, labels, weights) for proba in stack)
+    calibrated = min(log_loss(proba, labels, weights) for proba in ensemble.member_probabilities(rows))
+    assert log_loss(ensemble.predict_proba(rows), labels, weights) <= min(raw, calibrated) + 1e-8
+
+
+@pytest.mark.parametrize("pool", ["arithmetic", "log"])
+@settings(max_examples=40, deadline=None)
+@given(panel=panels())
+def test_weights_lie_on_the_simplex(pool, panel):
+    stack, labels, weights = panel
+    fitted = fit_pool_weights(stack, labels, pool, weights)
+    assert fitted.shape == (len(stack),)
+    assert ((fitted >= 0) & (fitted <= 1)).all()
+    assert fitted.sum() == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("pool", ["arithmetic", "log"])
+@pytest.mark.parametrize("seed", range(5))
+def test_weights_are_the_best_on_a_grid(pool, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, 200)
+    stack = np.stack([member_probabilities("soft", labels, 3, rng) for _ in range(3)])
+    stack[0] = stack[0][rng.permutation(200)]
+    fitted = fit_pool_weights(stack, labels, pool)
+    grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 41) for b in np.linspace(0, 1 - a, 41)]
+    best = min(log_loss(pool_probabilities(stack, np.array(w), pool), labels) for w in grid)
+    assert log_loss(pool_probabilities(stack, fitted, pool), labels) <= best + 1e-7
+
+
+def test_weights_meet_the_optimality_condition_of_mixtures():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 7, 3000)
+    stack = np.stack([member_probabilities("soft", labels, 7, rng) for _ in range(4)])
+    fitted = fit_pool_weights(stack, labels, "arithmetic")
+    truth = stack[:, np.arange(3000), labels]
+    gains = (truth / (fitted @ truth)).mean(axis=1)
+    # No member, mixed in, would gain: by Jensen the loss is within log(max gain) of the least possible.
+    assert np.log(gains.max()) < 1e-5
+
+
+def test_pools_against_loops():
+    rng = np.random.default_rng(0)
+    stack, weights = rng.dirichlet(np.ones(3), (2, 5)), np.array([0.3, 0.7])
+    for row in range(5):
+        mean = [sum(w * p[row, c] for w, p in zip(weights, stack, strict=True)) for c in range(3)]
+        power = [np.prod([p[row, c] ** w for w, p in zip(weights, stack, strict=True)]) for c in range(3)]
+        np.testing.assert_allclose(pool_probabilities(stack, weights, "arithmetic")[row], mean)
+        np.testing.assert_allclose(pool_probabilities(stack, weights, "log")[row], np.array(power) / sum(power))
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    X, y = make_blobs(900, centers=4, n_features=3, cluster_std=4.0, random_state=1)
+    return X[:300], y[:300], X[300:600], y[300:600], X[600:], y[600:]
+
+
+@pytest.mark.parametrize(("kind", "options"), ENSEMBLES)
+def test_frozen_members_are_not_fitted_again_and_others_are(blobs, kind, options):
+    X, y, X_val, y_val, X_new, y_new = blobs
+    knn = KNeighborsClassifier(9).fit(X, y)
+    members = [("knn", FrozenEstimator(knn)), ("nb", GaussianNB()), ("svm", LinearSVC())]
+    ensemble = kind(members, **options).fit(X_val, y_val)
+    assert ensemble.named_estimators_["knn"].estimator is knn
+    assert knn.n_samples_fit_ == 300
+    np.testing.assert_allclose(ensemble.named_estimators_["nb"].theta_, GaussianNB().fit(X_val, y_val).theta_)
+    assert not hasattr(members[1][1], "theta_")
+    assert ensemble.score(X_new, y_new) > 0.55
+    np.testing.assert_allclose(ensemble.predict_proba(X_new).sum(axis=1), 1.0)
+
+
+def test_an_overfitted_member_gains_no_weight_from_its_own_training_rows(blobs):
+    X, y = blobs[:2]
+    noisy = np.where(np.random.default_rng(0).random(len(y)) < 0.4, (y + 1) % 4, y)
+    vote = VotingEnsemble([("tree", DecisionTreeClassifier(random_state=0)), ("nb", GaussianNB())]).fit(X, noisy)
+    assert vote.named_weights_["nb"] > 0.7
+
+
+def test_members_with_other_classes_and_other_orders_are_joined_by_name():
+    happy_first = FunctionMember(lambda X: np.tile([0.7, 0.3], (len(X), 1)), ["happy", "angry"])
+    three = FunctionMember(lambda X: np.tile([0.2, 0.2, 0.6], (len(X), 1)), ["sad", "happy", "angry"])
+    vote = VotingEnsemble([("a", happy_first), ("b", three)], calibration=None)
+    vote.fit(np.zeros((4, 1)), ["happy", "happy", "sad", "angry"])
+    assert vote.classes_.tolist() == ["angry", "happy", "sad"]
+    members = vote.member_probabilities(np.zeros((1, 1)))
+    np.testing.assert_allclose(members[:, 0], [[0.3, 0.7, 0.0], [0.6, 0.2, 0.2]], atol=1e-9)
+
+
+def test_a_shared_order_of_classes_is_kept():
+    order = ["surprise", "neutral", "angry"]
+    same = [(n, FunctionMember(lambda X: np.tile([0.5, 0.3, 0.2], (len(X), 1)), order)) for n in "ab"]
+    vote = VotingEnsemble(same).fit(np.zeros((3, 1)), ["angry", "neutral", "neutral"])
+    assert vote.classes_.tolist() == order
+
+
+@pytest.mark.parametrize(("kind", "options"), ENSEMBLES)
+def test_saved_and_loaded_beside_its_members(tmp_path, blobs, kind, options):
+    X, y, X_val, y_val, X_new, _ = blobs
+    members = {"knn": KNeighborsClassifier(5).fit(X, y), "nb": GaussianNB().fit(X, y)}
+    frozen = [(name, FrozenEstimator(member)) for name, member in members.items()]
+    ensemble = kind(frozen, calibration="dirichlet", **options).fit(X_val, y_val)
+    ensemble.save(tmp_path / "vote")
+    again = kind.load(tmp_path / "vote", members)
+    np.testing.assert_array_equal(again.predict_proba(X_new), ensemble.predict_proba(X_new))
+    assert again.get_params()["calibration"] == "dirichlet"
+    with pytest.raises(ValueError, match="joins the members knn, nb; got nb"):
+        kind.load(tmp_path / "vote", {"nb": members["nb"]})
+    (tmp_path / "vote" / "config.json").write_text("{")
+    with pytest.raises(StorageError):
+        kind.load(tmp_path / "vote", members)
+
+
+def test_stacking_goes_to_the_log_pool_as_c_falls(blobs):
+    X, y, X_val, y_val, X_new, _ = blobs
+    members = [
+        ("knn", FrozenEstimator(KNeighborsClassifier(5).fit(X, y))),
+        ("nb", FrozenEstimator(GaussianNB().fit(X, y))),
+    ]
+    pool = VotingEnsemble(members, pool="log").fit(X_val, y_val).predict_proba(X_new)
+    near, far = (StackingEnsemble(members, C=C).fit(X_val, y_val).predict_proba(X_new) for C in (1e-6, 100.0))
+    np.testing.assert_allclose(near, pool, atol=1e-3)
+    assert np.abs(far - pool).max() > 0.02
+
+
+def test_mistakes_are_told(blobs):
+    X, y = blobs[:2]
+    with pytest.raises(ValueError, match="at least one pair"):
+        VotingEnsemble([]).fit(X, y)
+    with pytest.raises(ValueError, match="not unique"):
+        VotingEnsemble([("a", GaussianNB()), ("a", GaussianNB())]).fit(X, y)
+    with pytest.raises(ValueError, match="Unknown pool 'median'"):
+        VotingEnsemble([("a", GaussianNB())], pool="median").fit(X, y)
+    with pytest.raises(ValueError, match="C must be above 0"):
+        StackingEnsemble([("a", GaussianNB())], C=0).fit(X, y)
+    with pytest.raises(ValueError, match="cv must hold out every row once"):
+        VotingEnsemble([("a", GaussianNB())], cv=[(np.arange(100), np.arange(100, 200))]).fit(X, y)
+    with pytest.raises(ValueError, match="one weight a row"):
+        VotingEnsemble([("a", GaussianNB())]).fit(X, y, sample_weight=[1.0, 2.0])
