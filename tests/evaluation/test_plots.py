@@ -80,7 +80,7 @@ def test_reliability_bars_stand_in_their_bins(answers):
     for binning in ("width", "mass"):
         curve = reliability_curve(*answers, 10, binning)
         ax = plot_reliability(curve)
-        counts, bars = ax.containers
+        bars, counts = ax.containers
         assert [bar.get_height() for bar in bars] == pytest.approx(curve.accuracy.tolist())
         assert sum(bar.get_height() for bar in counts) == pytest.approx(1.0)
         for bar, confidence in zip(bars, curve.confidence, strict=True):

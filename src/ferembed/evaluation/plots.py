@@ -20,8 +20,8 @@ from ferembed.labels import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BLUE, _ORANGE, _GREY = COLOURS["sad"], COLOURS["angry"], COLOURS["neutral"]
-_LINES = (_BLUE, _ORANGE, COLOURS["disgust"], COLOURS["fear"], COLOURS["contempt"], COLOURS["surprise"], "#000000")
+_PALE, _ORANGE, _GREY = COLOURS["surprise"], COLOURS["angry"], COLOURS["neutral"]
+_LINES = (COLOURS["sad"], _ORANGE, COLOURS["disgust"], COLOURS["fear"], COLOURS["contempt"], _PALE, "#000000")
 
 
 def plot_confusion(y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence[Any], ax: Axes | None = None) -> Axes:
@@ -46,17 +46,17 @@ def plot_confusion(y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence[Any],
     counts = confusion_counts(truth, answers, len(classes))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 1.6 + 0.75 * len(classes)
-    ax = _axes(ax, (side + 0.8, side))
-    image = ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
-    ax.figure.colorbar(image, ax=ax, label="share of the true class", fraction=0.046, pad=0.03)
+    ax = _axes(ax, (side, side))
+    ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     names = [str(name) for name in classes]
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(names)), names)
     for (row, column), share in np.ndenumerate(shares):
-        colour = "white" if share > 0.55 else "black"
+        colour = "white" if share > 0.6 else "black"
         ax.text(column, row - 0.12, f"{share:.0%}", ha="center", va="center", color=colour)
         ax.text(column, row + 0.22, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=7)
     ax.set(xlabel="predicted", ylabel="true")
+    ax.set_title("share of each true class, number of images beneath", fontsize=10)
     return ax
 
 
@@ -68,8 +68,16 @@ def plot_reliability(curve: ReliabilityCurve, ax: Axes | None = None) -> Axes:
     ax = _axes(ax, (5.0, 5.0))
     places = np.clip(np.searchsorted(curve.edges, curve.confidence, side="left") - 1, 0, len(curve.edges) - 2)
     left, width = curve.edges[places], np.diff(curve.edges)[places]
-    ax.bar(left, curve.count / curve.count.sum(), width, align="edge", color=_GREY, alpha=0.35, label="share of rows")
-    ax.bar(left, curve.accuracy, width, align="edge", color=_BLUE, alpha=0.8, edgecolor="white", label="accuracy")
+    ax.bar(left, curve.accuracy, width, align="edge", color=_PALE, edgecolor="white", label="accuracy")
+    ax.bar(
+        left,
+        curve.count / curve.count.sum(),
+        width,
+        align="edge",
+        color=_GREY,
+        edgecolor="white",
+        label="share of rows",
+    )
     ax.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=1, label="perfectly calibrated")
     ax.plot(curve.confidence, curve.accuracy, "o", color=_ORANGE, markersize=5, label="mean confidence of the bin")
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy")
