@@ -1,0 +1,129 @@
+"""Upper bounds on inner products from a few principal directions: most rows are ruled out by 8 or 16 of their numbers.
+
+For unit vectors split by an orthonormal basis into x = (h, t), Cauchy and Schwarz bound the inner product of q and x
+by <h_q, h_x> + |t_q| |t_x|.
+Embeddings trained for a few classes lie close to a few directions, where the bound is tight; a row whose bound is
+below the k-th best similarity found so far needs no further look. What is returned is exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.index._faiss import faiss
+from ferembed.index._growing import GrowingArray
+
+_WIDTH = 8  # numbers a row in one block: FAISS has a kernel for rows of 8
+_GROUPS = 32  # rows are seen as so many interleaved runs, whose maxima make a first guess of the threshold cheap
+_SLACK = 1e-6  # added to squared tails, and to bounds against rounding in float32
+_SCAN_COST = 26.0  # time to read all 128 numbers of a row among all rows, in units of one row of one block (measured)
+_JUMP_COST = 100.0  # the same for a row picked out (measured)
+_SAMPLE = 4096
+_PROBES = 16
+_PROBED_K = 30
+
+
+class Screen:
+    """Bounds for the rows of one matrix.
+
+    Parameters
+    ----------
+    basis : ndarray of float32, shape (d, 8 * blocks - 1)
+        Orthonormal columns.
+    """
+
+    def __init__(self, basis: NDArray[np.float32]) -> None:
+        self._basis = np.ascontiguousarray(basis)
+        self._blocks = [GrowingArray((_WIDTH,), np.float32) for _ in range((basis.shape[1] + 1) // _WIDTH)]
+
+    @classmethod
+    def fit(cls, vectors: NDArray[np.float32]) -> Screen | None:
+        """The screen that is expected to be fastest for these unit vectors (n, d); None where none would help."""
+        n, dim = vectors.shape
+        sample = vectors[:: max(1, n // _SAMPLE)]
+        directions = np.linalg.eigh(sample.T @ sample)[1][:, ::-1]
+        probes = sample[:: max(1, len(sample) // _PROBES)]
+        k = max(2, _PROBED_K * len(sample) // n)
+        best, least = None, 0.7 * _SCAN_COST * dim / 128
+        # The blocks take 8 numbers a row each: at most an eighth of the vectors' memory.
+        for blocks in range(1, min(4, dim // (8 * _WIDTH)) + 1):
+            trial = cls(directions[:, : blocks * _WIDTH - 1])
+            trial.add(sample)
+            cost = blocks + _JUMP_COST * dim / 128 * trial._share_looked_at(probes, sample, k)
+            if cost < least:
+                best, least = trial, cost
+        if best is None:
+            return None
+        screen = cls(best._basis)
+        screen.add(vectors)
+        return screen
+
+    def add(self, vectors: NDArray[np.float32]) -> None:
+        """Append rows."""
+        heads = self._heads(vectors)
+        for i, block in enumerate(self._blocks):
+            block.append(heads[:, i * _WIDTH : (i + 1) * _WIDTH])
+
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Drop the rows where ``kept`` is False."""
+        for block in self._blocks:
+            block.keep(kept)
+
+    def search(
+        self, query: NDArray[np.float32], k: int, matrix: NDArray[np.float32], allowed: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """The ``k`` best similarities and rows for one unit query (d,); None where ``k`` is too large a part."""
+        bounds = self._bounds(query)
+        if allowed is not None:
+            bounds[~allowed] = -np.inf
+        runs = len(bounds) // _GROUPS
+        first = 2 * k + 64
+        if first > runs // 2:
+            return None
+        maxima = bounds[: runs * _GROUPS].reshape(_GROUPS, runs).max(axis=0)
+        guess = np.partition(maxima, runs - first)[runs - first]
+        if guess == -np.inf:
+            return None
+        rows = (bounds >= guess).nonzero()[0]
+        similarities = _products(query, matrix, rows)
+        threshold = np.partition(similarities, len(rows) - k)[len(rows) - k] - 4 * _SLACK
+        if threshold < guess:
+            rows = (bounds >= threshold).nonzero()[0]
+            similarities = _products(query, matrix, rows)
+        if len(rows) > 8 * k:
+            near = np.sort(np.argpartition(similarities, len(rows) - k)[len(rows) - k :])
+            rows, similarities = rows[near], similarities[near]
+        order = np.argsort(-similarities, kind="stable")[:k]
+        return similarities[order], rows[order]
+
+    def _heads(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Coordinates along the basis and a bound on the length of the rest, (n, 8 * blocks)."""
+        heads = vectors @ self._basis
+        tails = np.sqrt(np.maximum(1.0 - np.einsum("ij,ij->i", heads, heads), 0.0) + _SLACK)
+        return np.concatenate([heads, tails[:, None]], axis=1)
+
+    def _bounds(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
+        head = self._heads(query[None])[0]
+        total: NDArray[np.float32] | None = None
+        for i, block in enumerate(self._blocks):
+            rows = block.rows
+            part = np.empty(len(rows), np.float32)
+            coordinates = head[i * _WIDTH : (i + 1) * _WIDTH]
+            pointers = (faiss.swig_ptr(array) for array in (part, coordinates, rows))
+            faiss.fvec_inner_products_ny(*pointers, _WIDTH, len(rows))
+            total = part if total is None else np.add(total, part, out=total)
+        assert total is not None
+        return total
+
+    def _share_looked_at(self, probes: NDArray[np.float32], rows: NDArray[np.float32], k: int) -> float:
+        thresholds = np.partition(probes @ rows.T, len(rows) - k, axis=1)[:, len(rows) - k]
+        return float(np.mean([(self._bounds(q) >= t).mean() for q, t in zip(probes, thresholds, strict=True)]))
+
+
+def _products(query: NDArray[np.float32], matrix: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    # NumPy would copy the rows and may start BLAS threads for so little; this FAISS function does neither.
+    products = np.empty(len(rows), np.float32)
+    pointers = (faiss.swig_ptr(array) for array in (products, query, matrix, rows))
+    faiss.fvec_inner_products_by_idx(*pointers, matrix.shape[1], 1, len(rows))
+    return products

@@ -1,0 +1,44 @@
+"""What the approximate FAISS structures share: selecting rows, and completing what a search left short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.index._faiss import faiss
+from ferembed.index._threads import Found, exhaustive
+
+_SAMPLE = 256
+
+
+def selector(chosen: NDArray[np.bool_]) -> Any:
+    """A FAISS selector of the numbers where ``chosen`` is True; it must outlive the search that uses it."""
+    bits = np.packbits(chosen, bitorder="little")
+    made = faiss.IDSelectorBitmap(bits)
+    made.bits = bits  # FAISS reads them where they are
+    return made
+
+
+def completed(found: Found, queries: NDArray[np.float32], retry: Callable[[NDArray[np.float32]], Found]) -> Found:
+    """The results, with every query that has a gap (-1) searched again by ``retry``."""
+    similarities, rows = found
+    short = np.flatnonzero((rows < 0).any(axis=1))
+    if short.size:
+        similarities[short], rows[short] = retry(queries[short])
+    return similarities, rows
+
+
+def own_neighbours(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """A sample of at most 256 vectors and the true ten nearest others (rows) of each."""
+    queries = np.ascontiguousarray(vectors[:: max(1, len(vectors) // _SAMPLE)][:_SAMPLE])
+    return queries, exhaustive(queries, vectors, min(11, len(vectors)))[1][:, 1:]
+
+
+def recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
+    """Mean share of each row of ``truth`` (q, k) that stands in the same row of ``found``."""
+    if not truth.size:
+        return 1.0
+    return float(np.mean([np.isin(t, f).mean() for f, t in zip(found, truth, strict=True)]))
