@@ -37,7 +37,7 @@ def copies(sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.float
     if sample_weight is None:
         return None
     weights: NDArray[np.float64] = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weights.any():
+    if not weights.any():  # scikit-learn 1.8 lets them through
         raise ValueError("sample_weight must be above 0 for some row: all are 0.")
     return None if (weights == 1).all() else weights
 

@@ -112,8 +112,8 @@ def shares(totals: Floats, smoothing: float) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> shares(np.array([[3.0, 1.0], [0.0, 0.0]]), smoothing=0.2).tolist()
-    [[0.7, 0.3], [0.5, 0.5]]
+    >>> shares(np.array([[3.0, 1.0], [0.0, 0.0]]), smoothing=0.5).tolist()
+    [[0.625, 0.375], [0.5, 0.5]]
     """
     classes = totals.shape[1]
     sums = totals.sum(axis=1, keepdims=True)
