@@ -218,3 +218,16 @@ def test_mistakes_are_told():
 def test_calibrations_are_values():
     assert TemperatureScaling(2.0) == TemperatureScaling(2.0)
     assert IsotonicCalibration((((0.0, 1.0), (0.1, 0.9)),) * 2)([[0.5, 0.5]]).tolist() == [[0.5, 0.5]]
+
+
+def test_where_no_temperature_is_better_it_stays_at_one():
+    assert fit_calibration("temperature", np.full((6, 3), 1 / 3), [0, 1, 2, 0, 0, 1]).temperature == 1.0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_weight_of_two_is_two_rows(method):
+    proba, labels = drawn(3, n=200)
+    twice = np.arange(200) % 3 == 0
+    weighted = fit_calibration(method, proba, labels, 1.0 + twice)
+    repeated = fit_calibration(method, np.vstack([proba, proba[twice]]), np.append(labels, labels[twice]))
+    np.testing.assert_allclose(weighted(proba), repeated(proba), atol=1e-4)
