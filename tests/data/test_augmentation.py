@@ -257,4 +257,4 @@ def test_a_batch_costs_a_few_milliseconds():
         augment(images, AugmentConfig(), generator(seed))
         spent.append(time.thread_time() - start)
     torch.set_num_threads(threads)
-    assert sorted(spent)[5] < 0.012  # about 2 ms where it was written; a loop over images takes far longer
+    assert sorted(spent)[5] < 0.012  # seconds on one thread, with room for a slow machine

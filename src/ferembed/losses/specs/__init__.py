@@ -8,8 +8,9 @@ from pydantic import BeforeValidator, Field
 
 from .base import LossSpec, MinerSpec, SamplerName, by_name, check_name
 from .classification import BalancedSoftmax, CrossEntropy, LogitAdjustment, SoftCrossEntropy, SquaredHinge
+from .contrastive import NTXent, SoftContrastive, SupCon
 from .miners import MINERS, Angular, AnyMiner, EasyPositive, Everything, Hard, MultiSimilarityMiner, SemiHard
-from .pairwise import Circle, Contrastive, MultiSimilarity, NTXent, SoftContrastive, SupCon, Triplet
+from .pairwise import Circle, Contrastive, MultiSimilarity, Triplet
 from .proxies import ArcFace, Center, CosFace, ProxyAnchor, ProxyNCA, SubCenterArcFace
 
 LOSSES: dict[str, type[LossSpec]] = {
