@@ -12,7 +12,7 @@ from ferembed.labels import FER2013_CLASSES
 
 @pytest.fixture(scope="module")
 def embeddings():
-    X, y = make_blobs(2100, centers=7, n_features=16, cluster_std=7.0, random_state=0)
+    X, y = make_blobs(2100, centers=7, n_features=16, cluster_std=10.0, random_state=0)
     return X, np.array(FER2013_CLASSES)[y]
 
 
@@ -31,7 +31,7 @@ def test_neighbours_and_softmax_vote_together(tmp_path, embeddings, members, kin
     alone = [evaluate_probabilities(names[1400:], m.predict_proba(X[1400:]), m.classes_) for m in members.values()]
     assert joint.nll < min(m.nll for m in alone)
     assert joint.ece < max(m.ece for m in alone)
-    assert joint.accuracy > 0.8
+    assert joint.accuracy > 0.7
     vote.save(tmp_path / "vote")
     for name, member in members.items():
         member.save(tmp_path / name)

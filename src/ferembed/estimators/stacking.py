@@ -25,7 +25,7 @@ class StackingEnsemble(CalibratedEnsemble):
     ----------
     estimators : sequence of (str, classifier)
         Members by name, over the same ``X``; frozen or not, as for :class:`VotingEnsemble`.
-    C : float, default=1.0
+    C : float, default=0.01
         Above 0. The smaller, the closer to the log-opinion pool: the likelihood of each row counts ``C`` times
         against half the squared distance to it, as in scikit-learn's ``LogisticRegression``.
     calibration : {"temperature", "vector", "isotonic", "dirichlet"} or None, default="temperature"
@@ -62,7 +62,7 @@ class StackingEnsemble(CalibratedEnsemble):
         self,
         estimators: Sequence[tuple[str, Any]],
         *,
-        C: float = 1.0,
+        C: float = 0.01,
         calibration: CalibrationMethod | None = "temperature",
         cv: Any = 5,
     ) -> None:
