@@ -55,11 +55,11 @@ class FlatStore(MatrixStore):
         if self._screen is None:
             return None
         one_thread()
-        similarities = np.empty((len(queries), k), np.float32)
-        rows = np.empty((len(queries), k), np.int64)
-        for i, query in enumerate(queries):
-            found = self._screen.search(query, k, self.matrix, allowed)
-            if found is None:
+        found = []
+        for query in queries:
+            one = self._screen.search(query, k, self.matrix, allowed)
+            if one is None:
                 return None
-            similarities[i], rows[i] = found
-        return similarities, rows
+            found.append(one)
+        similarities, rows = zip(*found, strict=True)
+        return np.array(similarities), np.array(rows)

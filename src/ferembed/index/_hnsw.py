@@ -74,7 +74,8 @@ class HnswStore:
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Copies of some rows."""
-        return self._matrix()[self._nodes.rows[rows]]
+        copies: NDArray[np.float32] = self._matrix()[self._nodes.rows[rows]]
+        return copies
 
     def recall(self) -> float:
         """Recall@10 on a sample of the gallery, measured now."""
@@ -120,13 +121,13 @@ class HnswStore:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._graph = faiss.downcast_index(faiss.deserialize_index(state["_graph"]))
+        self._graph = faiss.deserialize_index(state["_graph"])
 
 
 def read_faiss(path: Path, kind: Any, dim: int) -> Any:
     """A FAISS index of one class and dimension from its file."""
     try:
-        index = faiss.downcast_index(faiss.read_index(str(path)))
+        index = faiss.read_index(str(path))
     except RuntimeError as error:
         raise StorageError(f"{path} is not a FAISS index ({error}).") from error
     if not isinstance(index, kind) or index.d != dim:

@@ -24,7 +24,7 @@ def unit_rows(values: ArrayLike, dim: int, name: str) -> NDArray[np.float32]:
     """
     try:
         rows = np.asarray(values)
-        rows = rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
+        rows = rows if rows.dtype.char in "fd" else rows.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise IndexStateError(f"{name} must be numbers of shape (n, {dim}): {error}.") from error
     if rows.ndim != 2 or rows.shape[1] != dim:

@@ -104,8 +104,7 @@ class IvfStore:
             codes[group] = self._codes_in(cell)[places]
         decoded = np.empty((len(rows), self._dim), np.float32)
         if len(rows):
-            pointers = (faiss.swig_ptr(array) for array in (codes, cells, decoded))
-            self._lists.decode_vectors(len(rows), *pointers)
+            self._lists.decode_vectors(len(rows), *map(faiss.swig_ptr, (codes, cells, decoded)))
         return decoded
 
     def recall(self) -> float:
@@ -137,8 +136,7 @@ class IvfStore:
             return
         _, nearest = side_by_side(lambda part: self._lists.quantizer.search(part, 1), vectors)
         rows = np.arange(len(self), len(self) + len(vectors))
-        pointers = (faiss.swig_ptr(array) for array in (vectors, rows, nearest))
-        self._lists.add_core(len(vectors), *pointers)
+        self._lists.add_core(len(vectors), *map(faiss.swig_ptr, (vectors, rows, nearest)))
         self._cells.append(nearest[:, 0])
 
     def _search(self, queries: NDArray[np.float32], k: int, visited: int, allowed: NDArray[np.bool_] | None) -> Found:
@@ -177,7 +175,7 @@ class IvfStore:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._lists = faiss.downcast_index(faiss.deserialize_index(state["_lists"]))
+        self._lists = faiss.deserialize_index(state["_lists"])
 
 
 def _empty_lists(dim: int, cells: int, coding: Coding) -> Any:

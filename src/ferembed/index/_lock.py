@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 
 class ReadWriteLock:
@@ -17,32 +17,37 @@ class ReadWriteLock:
 
     def __init__(self) -> None:
         self._reset()
+        self._reading = _Held(self._begin_read, self._end_read)
+        self._writing_alone = _Held(self._begin_write, self._end_write)
         _LOCKS.add(self)
 
     def _reset(self) -> None:
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.Lock())
         self._readers = 0
         self._writing = False
         self._writers_waiting = 0
 
-    @contextmanager
-    def read(self) -> Iterator[None]:
+    def read(self) -> AbstractContextManager[None]:
         """Hold the lock beside other readers."""
+        return self._reading
+
+    def write(self) -> AbstractContextManager[None]:
+        """Hold the lock alone."""
+        return self._writing_alone
+
+    def _begin_read(self) -> None:
         with self._changed:
             while self._writing or self._writers_waiting:
                 self._changed.wait()
             self._readers += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._readers -= 1
-                if not self._readers:
-                    self._changed.notify_all()
 
-    @contextmanager
-    def write(self) -> Iterator[None]:
-        """Hold the lock alone."""
+    def _end_read(self) -> None:
+        with self._changed:
+            self._readers -= 1
+            if not self._readers:
+                self._changed.notify_all()
+
+    def _begin_write(self) -> None:
         with self._changed:
             self._writers_waiting += 1
             try:
@@ -50,13 +55,27 @@ class ReadWriteLock:
                     self._changed.wait()
             finally:
                 self._writers_waiting -= 1
-            self._writing = True
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._writing = False
                 self._changed.notify_all()
+            self._writing = True
+
+    def _end_write(self) -> None:
+        with self._changed:
+            self._writing = False
+            self._changed.notify_all()
+
+
+class _Held:
+    """A with-block between two calls; a generator would cost a search of a small gallery a few per cent."""
+
+    def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        self._begin = begin
+        self._end = end
+
+    def __enter__(self) -> None:
+        self._begin()
+
+    def __exit__(self, *exception: object) -> None:
+        self._end()
 
 
 _LOCKS: weakref.WeakSet[ReadWriteLock] = weakref.WeakSet()

@@ -94,7 +94,7 @@ class Screen:
         if len(rows) > 8 * k:
             near = np.sort(np.argpartition(similarities, len(rows) - k)[len(rows) - k :])
             rows, similarities = rows[near], similarities[near]
-        order = np.argsort(-similarities, kind="stable")[:k]
+        order = (-similarities).argsort(kind="stable")[:k]
         return similarities[order], rows[order]
 
     def _heads(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -104,14 +104,15 @@ class Screen:
         return np.concatenate([heads, tails[:, None]], axis=1)
 
     def _bounds(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
-        head = self._heads(query[None])[0]
+        head = np.empty(self._basis.shape[1] + 1, np.float32)
+        np.matmul(query, self._basis, out=head[:-1])
+        head[-1] = (max(1.0 - float(np.dot(head[:-1], head[:-1])), 0.0) + _SLACK) ** 0.5
         total: NDArray[np.float32] | None = None
         for i, block in enumerate(self._blocks):
             rows = block.rows
             part = np.empty(len(rows), np.float32)
             coordinates = head[i * _WIDTH : (i + 1) * _WIDTH]
-            pointers = (faiss.swig_ptr(array) for array in (part, coordinates, rows))
-            faiss.fvec_inner_products_ny(*pointers, _WIDTH, len(rows))
+            faiss.fvec_inner_products_ny(*map(faiss.swig_ptr, (part, coordinates, rows)), _WIDTH, len(rows))
             total = part if total is None else np.add(total, part, out=total)
         assert total is not None
         return total
@@ -124,6 +125,5 @@ class Screen:
 def _products(query: NDArray[np.float32], matrix: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     # NumPy would copy the rows and may start BLAS threads for so little; this FAISS function does neither.
     products = np.empty(len(rows), np.float32)
-    pointers = (faiss.swig_ptr(array) for array in (products, query, matrix, rows))
-    faiss.fvec_inner_products_by_idx(*pointers, matrix.shape[1], 1, len(rows))
+    faiss.fvec_inner_products_by_idx(*map(faiss.swig_ptr, (products, query, matrix, rows)), matrix.shape[1], 1, len(rows))
     return products
