@@ -1,0 +1,139 @@
+"""Searches beside changes, and beside a fork."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from ferembed.index import faiss_index, make_index
+from ferembed.index._lock import ReadWriteLock
+
+DIM = 16
+
+
+@pytest.mark.parametrize("kind", ["exact", "flat", "hnsw", "ivf", "ivfpq"])
+def test_eight_readers_beside_a_writer(kind, monkeypatch):
+    """Every search must see a whole gallery: labels are ids modulo 10, and -1 only where nothing is left."""
+    monkeypatch.setattr(faiss_index, "LISTS_FROM", 600)
+    rng = np.random.default_rng(0)
+    index = make_index(kind, DIM)
+    index.add(rng.normal(size=(500, DIM)), ids=np.arange(500), labels=np.arange(500) % 10)
+    stop, faults, searches = threading.Event(), [], []
+
+    def read(seed):
+        queries = np.random.default_rng(seed).normal(size=(3, DIM))
+        while not stop.is_set():
+            try:
+                found = index.search(queries, k=7, filter=None if seed % 2 else [1, 2, 3])
+                ids, labels = found.ids, found.labels
+                if (ids < 0).any() or (labels != ids % 10).any() or not np.isfinite(found.similarities).all():
+                    faults.append((ids, labels))
+                searches.append(seed)
+            except BaseException as error:  # a reader's thread has nobody to raise to
+                faults.append(error)
+                return
+
+    readers = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
+    for reader in readers:
+        reader.start()
+    until, next_id = time.monotonic() + 1.5, 500
+    while time.monotonic() < until:
+        ids = np.arange(next_id, next_id + 40)
+        index.add(rng.normal(size=(40, DIM)), ids=ids, labels=ids % 10)
+        next_id += 40
+        if len(index) > 900:
+            index.remove(rng.permutation(index.ids)[:400])
+    stop.set()
+    for reader in readers:
+        reader.join(20)
+        assert not reader.is_alive()
+    assert not faults, faults[0]
+    assert set(searches) == set(range(8))
+    assert next_id > 1000
+
+
+def run(code):
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf"])
+def test_a_child_forked_after_a_threaded_search_can_search_and_add(kind):
+    lines = run(f"""
+        import os, threading
+        import numpy as np
+        from ferembed.index import make_index
+        rng = np.random.default_rng(0)
+        index = make_index({kind!r}, 64)
+        index.add(rng.normal(size=(12000, 64)))
+        queries = rng.normal(size=(1000, 64))
+        truth = index.search(queries, 5).ids
+        going = threading.Event()
+        def search():
+            while not going.is_set():
+                index.search(queries, 5)
+        thread = threading.Thread(target=search)
+        thread.start()
+        for _ in range(3):
+            child = os.fork()
+            if child == 0:
+                many, one = index.search(queries, 5).ids, index.search(queries[:1], 5).ids
+                same = (many == truth).all() and (one == truth[:1]).all()
+                index.add(queries[:300])
+                index.remove([3])
+                os._exit(0 if same and len(index) == 12299 else 1)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        going.set()
+        thread.join()
+    """)
+    assert lines == ["0", "0", "0"]
+
+
+def test_importing_the_index_loads_neither_faiss_nor_torch():
+    assert run("""
+        import sys
+        import ferembed.index
+        ferembed.index.make_index("exact", 2)
+        print(sorted({"faiss", "torch"} & set(sys.modules)))
+        ferembed.index.FaissIndex
+        print("faiss" in sys.modules, "torch" in sys.modules)
+    """) == ["[]", "True", "False"]
+
+
+def test_readers_share_and_a_waiting_writer_goes_first():
+    lock, order = ReadWriteLock(), []
+
+    def write():
+        with lock.write():
+            order.append("write")
+
+    def read():
+        with lock.read():
+            order.append("read")
+
+    with lock.read():
+        both = threading.Thread(target=lambda: lock.read().__enter__())
+        both.start()
+        both.join(5)
+        assert not both.is_alive()
+        writer = threading.Thread(target=write)
+        writer.start()
+        time.sleep(0.05)
+        reader = threading.Thread(target=read)
+        reader.start()
+        time.sleep(0.05)
+        assert order == []
+        lock._end_read()
+    for thread in (writer, reader):
+        thread.join(5)
+    assert order == ["write", "read"]
