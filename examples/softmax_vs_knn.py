@@ -27,11 +27,10 @@ embeddings = recognizer.encode(validation.images)
 names = recognizer.classes_
 for voter_name, voter in recognizer.voters.items():
     probabilities = voter.predict_proba(embeddings)
-    confusion = plot_confusion(names[validation.labels], names[probabilities.argmax(axis=1)], names)
+    confusion = plot_confusion(names[validation.labels], names[probabilities.argmax(axis=1)], names.tolist())
     save_figure(confusion, out / f"{voter_name}-confusion.png")
-    save_figure(
-        plot_reliability(reliability_curve(probabilities, validation.labels)), out / f"{voter_name}-reliability.png"
-    )
+    reliability = plot_reliability(reliability_curve(probabilities, validation.labels))
+    save_figure(reliability, out / f"{voter_name}-reliability.png")
 
 softmax, knn = (recognizer.voters[name].predict(embeddings) for name in ("softmax", "knn"))
 differ = softmax != knn

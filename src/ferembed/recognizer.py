@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +17,13 @@ from safetensors.torch import load_file, save_file
 from sklearn.frozen import FrozenEstimator
 
 from ferembed.data.dataset import DataError, FaceDataset
-from ferembed.data.inputs import Faces, prepare_images
+from ferembed.data.inputs import prepare_images
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
 from ferembed.models import Encoder, Network
 from ferembed.storage import StorageError, atomic_folder, verify_folder, write_json
+
+if TYPE_CHECKING:
+    from ferembed.data.inputs import Faces
 
 FORMAT = 1
 VOTE = "vote"
@@ -111,7 +114,8 @@ class Recognizer:
         }
         frozen = [(name, FrozenEstimator(member)) for name, member in members.items()]
         vote = VotingEnsemble(frozen, calibration=None).fit(queries, validation.labels)
-        return cls(encoder, train.classes, members, vote, {"ids": train.ids, "hashes": _hash_bytes(train)}, info)
+        columns = {"ids": train.ids, "labels": train.labels, "hashes": _hash_bytes(train)}
+        return cls(encoder, train.classes, members, vote, columns, info)
 
     @property
     def gallery_ids(self) -> NDArray[np.int64]:
@@ -130,7 +134,10 @@ class Recognizer:
 
     def predict_proba(self, images: Faces) -> NDArray[np.float64]:
         """Calibrated probability of each class by the vote; shape (n, c), rows sum to 1."""
-        return np.asarray(self.voters[VOTE].predict_proba(self.encode(images)))
+        embeddings = self.encode(images)
+        if not len(embeddings):
+            return np.empty((0, len(self.classes_)))
+        return np.asarray(self.voters[VOTE].predict_proba(embeddings))
 
     def predict(self, images: Faces) -> NDArray[np.str_]:
         """The most probable class name of each image by the vote; shape (n,)."""
@@ -139,9 +146,13 @@ class Recognizer:
 
     def neighbors(self, images: Faces, k: int = 5) -> Neighbors:
         """The ``k`` gallery faces nearest to each image."""
-        knn = self.voters["knn"].estimator_
-        distances, rows = knn.kneighbors(self.encode(images), n_neighbors=k)
-        return Neighbors((1 - distances).astype(np.float32), self.classes_[knn.labels_[rows]], self.gallery_ids[rows])
+        embeddings = self.encode(images)
+        if len(embeddings):
+            distances, rows = self.voters["knn"].estimator_.kneighbors(embeddings, n_neighbors=k)
+        else:
+            distances, rows = np.empty((0, k)), np.empty((0, k), np.int64)
+        labels = self.classes_[self._gallery["labels"][rows]]
+        return Neighbors((1 - distances).astype(np.float32), labels, self.gallery_ids[rows])
 
     def copies_in_gallery(self, faces: FaceDataset) -> NDArray[np.bool_]:
         """Whether each face is pixel for pixel in the gallery; shape (n,). Re-crops of one photo are not found."""

@@ -1,4 +1,4 @@
-"""Whole runs on a few drawn faces: what a person loses when a run is cut off (nothing), and what a second call costs."""
+"""Whole runs on a few drawn faces: what is lost when a run is cut off (nothing), and what a second call costs."""
 
 import csv
 import os
@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from ferembed import DataError, Recipe, RecipeError, Recognizer, drawn_faces, train
 from ferembed.training.faces import as_batch, step_seed
-from ferembed.training.module import make_optimizer, soft_vote, warmup_cosine
+from ferembed.training.guards import CollapseWarning, TrainingError
+from ferembed.training.module import make_optimizer, warmup_cosine
 from ferembed.training.recipe import OptimizerConfig
 
 TINY = Recipe().override(
@@ -149,18 +151,21 @@ def test_biases_and_normalisation_are_not_decayed():
     assert len(free["params"]) == 3
 
 
-def test_the_soft_vote_equals_a_loop():
-    torch.manual_seed(0)
-    gallery, queries = (torch.nn.functional.normalize(torch.randn(n, 4), dim=1) for n in (50, 5))
-    labels = torch.randint(0, 3, (50,))
-    votes = soft_vote(queries, gallery, labels, num_classes=3)
-    for query, vote in zip(queries, votes, strict=True):
-        near = sorted(range(50), key=lambda i: -float(query @ gallery[i]))[:30]
-        weights = np.exp([float(query @ gallery[i]) / 0.05 for i in near])
-        expected = [
-            sum(w for w, i in zip(weights, near, strict=True) if labels[i] == c) / weights.sum() for c in range(3)
-        ]
-        np.testing.assert_allclose(vote, expected, rtol=1e-4)
+def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_batch(tmp_path):
+    recipe = TINY.override({"optimizer.lr": 1e30, "optimizer.warmup_epochs": 0})
+    data = faces()
+    with pytest.raises(TrainingError, match=r"loss became (nan|inf) at step \d+ of epoch \d+: lower optimizer.lr"):
+        train(recipe, data.split("train"), data.split("validation"), tmp_path / "run")
+    batch = load_file(tmp_path / "run" / "nan-batch.safetensors")
+    assert batch["images"].shape == (32, 1, 32, 32)
+    assert batch["labels"].shape == (32,)
+
+
+def test_a_collapse_is_warned_of_with_advice(tmp_path, monkeypatch):
+    data = faces()
+    monkeypatch.setattr("ferembed.training.guards.COLLAPSED", 1.1)
+    with pytest.warns(CollapseWarning, match="collapsing to one point.*semihard"):
+        train(TINY.override({"epochs": 1}), data.split("train"), data.split("validation"), tmp_path / "run")
 
 
 def test_step_seeds_differ_by_step_and_rank():

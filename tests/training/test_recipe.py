@@ -36,7 +36,7 @@ def test_recipes_are_frozen():
         ("epochs: 3\nepoch: 4\n", r"r\.yaml, line 2: there is no field 'epoch'"),
         ("epochs: 0\n", r"r\.yaml, line 1: epochs: .*greater than or equal to 1 \(got 0\)"),
         ("losses:\n- name: supcon\n  temprature: 1\n", r"r\.yaml, line 3: there is no field 'losses\.0\.temprature'"),
-        ("losses:\n- name: supcom\n", r"(?s)r\.yaml, line 2: losses\.0.*supcon.*triplet"),
+        ("losses:\n- name: supcom\n", r"(?s)r\.yaml, line 2: losses\.0: unknown loss .supcom.*triplet, supcon"),
         ("batches: {kind: pairs, size: 33}\n", "even size, not 33"),
         ("- 1\n- 2\n", "must hold a mapping"),
         ("a: [1\n", "not valid YAML"),

@@ -77,6 +77,19 @@ class RowLoader:
         self.sampler.load_state_dict(state)
 
 
+class RowChunks:
+    """Row numbers in their order, a batch at a time."""
+
+    def __init__(self, rows: Tensor) -> None:
+        self._chunks = torch.split(rows, EVALUATION_BATCH)
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self._chunks)
+
+
 class FaceData(pl.LightningDataModule):
     """Training rows in the recipe's batches; at validation the gallery's rows, then the validation split's."""
 
@@ -95,9 +108,8 @@ class FaceData(pl.LightningDataModule):
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         return RowLoader(make_batches(self._recipe, self._train_labels, rank=rank, world_size=world_size))
 
-    def val_dataloader(self) -> list[list[Tensor]]:
-        validation_rows = torch.arange(len(self.validation_faces))
-        return [list(torch.split(rows, EVALUATION_BATCH)) for rows in (self._gallery_rows, validation_rows)]
+    def val_dataloader(self) -> list[RowChunks]:
+        return [RowChunks(self._gallery_rows), RowChunks(torch.arange(len(self.validation_faces)))]
 
     def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> FaceBatch:
         trainer = self.trainer

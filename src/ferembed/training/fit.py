@@ -22,6 +22,7 @@ from ferembed.models import Encoder, Network
 from ferembed.storage import atomic_path
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
 from ferembed.training.faces import FaceData
+from ferembed.training.guards import StopAtNaN, WarnOfCollapse
 from ferembed.training.module import MetricLearner
 from ferembed.training.progress import progress_callbacks
 from ferembed.training.recipe import Recipe
@@ -89,16 +90,11 @@ def _learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
 def _trainer(recipe: Recipe, folder: Path, checkpoints: Path) -> pl.Trainer:
     callbacks: list[Callback] = [
         *progress_callbacks(),
-        ModelCheckpoint(
-            checkpoints,
-            "best",
-            monitor=MONITOR,
-            mode="max",
-            save_on_train_epoch_end=False,
-            enable_version_counter=False,
-        ),
-        ModelCheckpoint(checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False),
+        _keep(checkpoints, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=False),
+        _keep(checkpoints, "last", save_on_train_epoch_end=True),
         SaveOnSignal(checkpoints / "last.ckpt"),
+        StopAtNaN(folder / "nan-batch.safetensors"),
+        WarnOfCollapse(),
     ]
     if recipe.average is not None:
         callbacks.insert(0, EMAWeightAveraging(decay=recipe.average))
@@ -118,6 +114,10 @@ def _trainer(recipe: Recipe, folder: Path, checkpoints: Path) -> pl.Trainer:
             use_distributed_sampler=False,
             log_every_n_steps=10**9,
         )
+
+
+def _keep(folder: Path, name: str, **when: Any) -> ModelCheckpoint:
+    return ModelCheckpoint(folder, name, enable_version_counter=False, **when)
 
 
 def _precision(name: str) -> Any:

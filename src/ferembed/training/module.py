@@ -12,11 +12,9 @@ from torch.nn import functional as F
 
 from ferembed.losses import CombinedLoss, Outputs
 from ferembed.models import Network
+from ferembed.training.diagnostics import embedding_figures
 from ferembed.training.faces import FaceBatch, step_seed
 from ferembed.training.recipe import OptimizerConfig, Recipe
-
-VALIDATION_K = 30
-VALIDATION_TEMPERATURE = 0.05
 
 
 class MetricLearner(pl.LightningModule):
@@ -39,10 +37,10 @@ class MetricLearner(pl.LightningModule):
         total: Tensor
         total, parts = self.loss(outputs)
         self._means.add({"loss": total.detach(), **parts})
+        if self.trainer.is_last_batch:
+            means = {f"train/{name}": value for name, value in self._means.take().items()}
+            self.log_dict(means, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
         return total
-
-    def on_train_epoch_end(self) -> None:
-        self.log_dict({f"train/{name}": value for name, value in self._means.take().items()}, sync_dist=True)
 
     def validation_step(self, batch: FaceBatch, batch_idx: int, dataloader_idx: int) -> None:
         embeddings, logits, _ = self.network(batch.images)
@@ -52,11 +50,10 @@ class MetricLearner(pl.LightningModule):
         gallery, gallery_labels, _ = _joined(self._seen[0])
         queries, labels, logits = _joined(self._seen[1])
         self._seen = [[], []]
-        classes = int(gallery_labels.max()) + 1
-        votes = soft_vote(queries, gallery, gallery_labels, num_classes=classes)
-        self.log("validation/knn_accuracy", _accuracy(votes, labels), prog_bar=True)
+        figures = embedding_figures(queries, labels, gallery, gallery_labels)
+        self.log_dict({f"validation/{name}": value for name, value in figures.items()})
         if logits is not None:
-            self.log("validation/softmax_accuracy", _accuracy(logits, labels))
+            self.log("validation/softmax_accuracy", (logits.argmax(dim=1) == labels).float().mean())
             self.log("validation/softmax_nll", F.cross_entropy(logits.float(), labels))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -67,8 +64,9 @@ class MetricLearner(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = make_optimizer(self, self.recipe.optimizer)
-        total = int(self.trainer.estimated_stepping_batches)
-        warmup = round(self.recipe.optimizer.warmup_epochs * total / self.recipe.epochs)
+        # Lightning's own estimate would set the loader up before a checkpoint can restore its place.
+        epoch = len(self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
+        total, warmup = epoch * self.recipe.epochs, round(epoch * self.recipe.optimizer.warmup_epochs)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -116,18 +114,6 @@ def warmup_cosine(step: int, warmup: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))
 
 
-def soft_vote(queries: Tensor, gallery: Tensor, labels: Tensor, *, num_classes: int) -> Tensor:
-    """Votes (q, c) of the nearest gallery faces, weighted by the softmax of their similarity."""
-    similarity, rows = (queries @ gallery.T).topk(min(VALIDATION_K, len(gallery)), dim=1)
-    weights = (similarity / VALIDATION_TEMPERATURE).softmax(dim=1)
-    votes = queries.new_zeros(len(queries), num_classes)
-    return votes.scatter_add_(1, labels[rows], weights)
-
-
 def _joined(batches: list[tuple[Tensor, Tensor | None, Tensor]]) -> tuple[Tensor, Tensor, Tensor | None]:
     embeddings, logits, labels = zip(*batches, strict=True)
     return torch.cat(embeddings), torch.cat(labels), None if logits[0] is None else torch.cat(logits)
-
-
-def _accuracy(scores: Tensor, labels: Tensor) -> Tensor:
-    return (scores.argmax(dim=1) == labels).float().mean()

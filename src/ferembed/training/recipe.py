@@ -103,7 +103,7 @@ class Recipe(_Frozen):
     optimizer: OptimizerConfig = OptimizerConfig()
     """The optimiser and its schedule."""
     average: float | None = Field(default=0.998, gt=0, lt=1)
-    """Decay, a step, of the exponential moving average of the weights that is validated and kept; none for no average."""
+    """Decay, a step, of the moving average of the weights that is validated and kept; none for no average."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Arithmetic of the network: auto takes bfloat16 where the device computes it in hardware."""
     validate_every: int = Field(default=1, ge=1)
