@@ -40,7 +40,7 @@ class Life:
         self.rng = np.random.default_rng(seed)
         self.index, self.oracle = make_index(kind, DIM), ExactIndex(DIM)
         self.folder = folder
-        self.searches = []
+        self.found = []
         self.step("add")
 
     def step(self, name):
@@ -93,10 +93,17 @@ class Life:
             assert (ids[~some] == -1).all()
         padded = np.where(real, got.similarities, -9)
         assert (np.diff(padded, axis=1) <= 0).all()
-        if real.any():
-            np.testing.assert_array_equal(got.labels[real], self.oracle.labels_of(got.ids[real]))
+        np.testing.assert_array_equal(got.labels[real], self.oracle.labels_of(got.ids[real]))
+        units = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+        true = np.full(got.ids.shape, -np.inf)
+        true[real] = (np.repeat(units, real.sum(axis=1), axis=0) * self.oracle.reconstruct(got.ids[real])).sum(axis=1)
+        if self.index.kind != "ivfpq":
+            np.testing.assert_allclose(got.similarities[real], true[real], atol=2e-6)
         assert labels is None or np.isin(got.labels[real], labels).all()
-        self.searches.append((got, want, queries))
+        if real.any():
+            # A copy of a neighbour is as good as the neighbour.
+            last = want.similarities[:, real[0].sum() - 1, None]
+            self.found.append((true >= last - 2e-6)[real].mean())
 
     def end(self):
         self.step("search")
@@ -106,7 +113,9 @@ class Life:
         np.testing.assert_array_equal(self.index.labels, self.oracle.labels)
 
 
-def lives(kind, check, examples):
+def lives(kind, least, examples):
+    """Random lives in each of which so large a share of the neighbours found are true ones."""
+
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(seed=seeds, names=steps)
     def run(tmp_path_factory, seed, names):
@@ -114,35 +123,17 @@ def lives(kind, check, examples):
         for name in names:
             life.step(name)
         life.end()
-        for got, want, queries in life.searches:
-            check(got, want, queries)
+        assert np.mean(life.found or [1.0]) >= least
 
     return run
 
 
-def same(got, want, queries):
-    """Similarities agree; ids too but for copies, which tie."""
-    real = want.similarities > -np.inf
-    np.testing.assert_allclose(got.similarities[real], want.similarities[real], atol=2e-6)
-    differing = got.ids != want.ids
-    assert differing.mean() < 0.4
-
-
-def mostly_found(least):
-    def check(got, want, queries):
-        held = [len(set(g) & set(w)) / len(set(w)) for g, w in zip(got.ids, want.ids, strict=True)]
-        assert np.mean(held) >= least
-
-    return check
-
-
-test_life_of_a_flat_index = lives("flat", same, 25)
-test_life_of_an_auto_index = lives("auto", same, 10)
-test_life_of_an_exact_index = lives("exact", same, 5)
-# In galleries of hundreds a breadth of 128 misses next to nothing.
-test_life_of_a_graph = lives("hnsw", mostly_found(0.9), 20)
-test_life_of_inverted_lists = lives("ivf", mostly_found(0.6), 25)
-test_life_of_product_codes = lives("ivfpq", mostly_found(0.2), 15)
+test_life_of_a_flat_index = lives("flat", 1.0, 25)
+test_life_of_an_auto_index = lives("auto", 1.0, 10)
+test_life_of_an_exact_index = lives("exact", 1.0, 5)
+test_life_of_a_graph = lives("hnsw", 0.95, 25)
+test_life_of_inverted_lists = lives("ivf", 0.6, 25)
+test_life_of_product_codes = lives("ivfpq", 0.2, 15)
 
 
 def clustered(n, dim, seed):
@@ -202,3 +193,14 @@ def test_cells_are_learnt_again_when_the_gallery_has_grown():
     assert index._store._lists.nlist > few
     assert index.ids.tolist() == list(range(50, 3000))
     assert (index.search(vectors[50:], k=1).ids[:, 0] == np.arange(50, 3000)).mean() > 0.97
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf", "ivfpq"])
+def test_finds_as_many_as_there_are(kind):
+    """More neighbours than a few cells hold: far ones are fetched rather than left out."""
+    index = make_index(kind, 16)
+    index.add(clustered(1000, 16, seed=7), labels=np.arange(1000) % 3)
+    index.remove(np.arange(100))
+    queries = clustered(4, 16, seed=8)
+    assert (np.sort(index.search(queries, 900).ids, axis=1) == np.arange(100, 1000)).all()
+    assert (index.search(queries, 250, filter=[1]).ids >= 0).all()

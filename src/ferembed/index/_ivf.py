@@ -162,7 +162,10 @@ class IvfStore:
     def _rows_in(self, cell: int) -> NDArray[np.int64]:
         """The rows of a cell, as a view into its list."""
         lists = self._lists.invlists
-        rows: NDArray[np.int64] = faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell))
+        size = lists.list_size(cell)
+        if not size:
+            return np.zeros(0, np.int64)
+        rows: NDArray[np.int64] = faiss.rev_swig_ptr(lists.get_ids(cell), size)
         return rows
 
     def _codes_in(self, cell: int) -> NDArray[np.uint8]:
