@@ -27,9 +27,10 @@ embeddings = recognizer.encode(validation.images)
 names = recognizer.classes_
 for voter_name, voter in recognizer.voters.items():
     probabilities = voter.predict_proba(embeddings)
-    confusion = plot_confusion(names[validation.labels], names[probabilities.argmax(axis=1)], names.tolist())
+    answers = probabilities.argmax(axis=1)
+    confusion = plot_confusion(names[validation.labels], names[answers], names.tolist())
     save_figure(confusion, out / f"{voter_name}-confusion.png")
-    reliability = plot_reliability(reliability_curve(probabilities, validation.labels))
+    reliability = plot_reliability(reliability_curve(probabilities.max(axis=1), answers == validation.labels))
     save_figure(reliability, out / f"{voter_name}-reliability.png")
 
 softmax, knn = (recognizer.voters[name].predict(embeddings) for name in ("softmax", "knn"))

@@ -32,7 +32,7 @@ def command(out: Out = Path("demo")) -> None:
     captions = [f"{answer}\n(is {name})" for answer, name in zip(predicted, truth, strict=True)]
     pictures: dict[str, Any] = {
         "confusion.png": plot_confusion(truth, predicted, names.tolist()),
-        "reliability.png": plot_reliability(reliability_curve(probabilities, test.labels)),
+        "reliability.png": plot_reliability(reliability_curve(probabilities.max(axis=1), truth == predicted)),
         "faces.png": plot_faces(test.images[:24], captions[:24]),
     }
     for name, picture in pictures.items():

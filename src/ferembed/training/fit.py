@@ -12,7 +12,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from safetensors.torch import save_file
 
@@ -20,6 +20,7 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.losses import CombinedLoss
 from ferembed.models import Encoder, Network
 from ferembed.storage import atomic_path
+from ferembed.training.averaging import MovingAverage
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
 from ferembed.training.faces import FaceData
 from ferembed.training.guards import StopAtNaN, WarnOfCollapse
@@ -97,7 +98,7 @@ def _trainer(recipe: Recipe, folder: Path, checkpoints: Path) -> pl.Trainer:
         WarnOfCollapse(),
     ]
     if recipe.average is not None:
-        callbacks.insert(0, EMAWeightAveraging(decay=recipe.average))
+        callbacks.insert(0, MovingAverage(recipe.average))
     logs = folder / "logs"
     with _quiet():
         return pl.Trainer(
