@@ -6,7 +6,7 @@ from ferembed.models.network import CosineHead
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("stem", ["standard", "small", "small-pool"])
+@pytest.mark.parametrize("stem", ["standard", "small", "small-pool", "small-stride"])
 @pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv3_small_050"])
 def test_embeddings_are_unit_vectors(backbone, stem, channels):
     encoder = Encoder(backbone, 32, channels=channels, stem=stem).eval()
@@ -20,8 +20,8 @@ def last_map(encoder):
 
 
 def test_the_small_stem_keeps_resolution():
-    sides = [last_map(Encoder("resnet18", stem=stem).eval()) for stem in ("standard", "small-pool", "small")]
-    assert sides == [2, 3, 6]
+    sides = [last_map(Encoder("resnet18", stem=stem).eval()) for stem in ("standard", "small-pool", "small-stride", "small")]
+    assert sides == [2, 3, 3, 6]
 
 
 def test_the_stem_says_where_it_cannot_go():

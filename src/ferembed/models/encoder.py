@@ -14,7 +14,13 @@ from ferembed.models.stem import small_stem
 MEAN, STD = 0.5, 0.25
 """Every image is shifted and scaled by these before the backbone sees it."""
 
-Stem = Literal["standard", "small", "small-pool"]
+Stem = Literal["standard", "small", "small-pool", "small-stride"]
+
+_STEMS: dict[str, dict[str, Any]] = {
+    "small": {"stride": 1, "pool": False},
+    "small-pool": {"stride": 1, "pool": True},
+    "small-stride": {"stride": 2, "pool": False},
+}
 
 
 class Encoder(nn.Module):
@@ -34,9 +40,10 @@ class Encoder(nn.Module):
         Side of the square input in pixels. Kept for those who prepare images; convolutional backbones accept others.
     channels : {1, 3}
         Grey or RGB input.
-    stem : {"standard", "small", "small-pool"}
+    stem : {"standard", "small", "small-pool", "small-stride"}
         ``"small"`` puts a 3x3, stride-1 convolution in place of the first one and takes the max-pool out;
-        ``"small-pool"`` keeps the max-pool.
+        ``"small-pool"`` keeps the max-pool; ``"small-stride"`` has a stride of 2 and no max-pool, which ends at the
+        same resolution for less work.
     backbone_args : mapping, optional
         Further arguments of :func:`timm.create_model`, such as ``{"channels": (32, 64, 128, 256)}`` for a ResNet of
         half width or ``{"drop_path_rate": 0.1}``.
@@ -77,7 +84,7 @@ class Encoder(nn.Module):
         }
         self.backbone = _create_backbone(backbone, channels, image_size, self.config["backbone_args"])
         if stem != "standard":
-            small_stem(self.backbone, pool=stem == "small-pool")
+            small_stem(self.backbone, **_STEMS[stem])
         features = _feature_dim(self.backbone, channels, image_size)
         self.head = nn.Sequential(
             nn.Linear(features, embedding_dim, bias=False), nn.BatchNorm1d(embedding_dim, affine=False)
@@ -109,9 +116,7 @@ class Encoder(nn.Module):
             Unit vectors.
         """
         images = (images - MEAN) / STD
-        if images.device.type == "cpu":
-            images = images.contiguous(memory_format=torch.channels_last)
-        embeddings = self.head(self.backbone(images))
+        embeddings = self.head(self.backbone(images.contiguous(memory_format=torch.channels_last)))
         return F.normalize(embeddings.float(), dim=1)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from torch import nn
 
 
-def small_stem(backbone: nn.Module, *, pool: bool) -> None:
-    """Give a timm backbone a 3x3, stride-1 first convolution, in place.
+def small_stem(backbone: nn.Module, *, stride: int, pool: bool) -> None:
+    """Give a timm backbone a 3x3 first convolution, in place.
 
     The weights of the new convolution are freshly initialised.
 
@@ -16,20 +16,21 @@ def small_stem(backbone: nn.Module, *, pool: bool) -> None:
     ----------
     backbone : Module
         A network from :func:`timm.create_model`.
+    stride : int
+        Step of the convolution in pixels.
     pool : bool
-        Keep the stem's max-pool (halves each side) or take it out.
+        Keep the stem's max-pool (halves each side) or take it out, where there is one.
 
     Raises
     ------
     ValueError
-        If the backbone does not begin with a convolution that slides over the image (transformers that cut patches),
-        or has no max-pool named ``maxpool`` to take out.
+        If the backbone does not begin with a convolution that slides over the image (transformers that cut patches).
     """
     name = _first_convolution(backbone)
     parent = backbone.get_submodule(name.rpartition(".")[0])
     old: Any = backbone.get_submodule(name)
     new = nn.Conv2d(
-        old.in_channels, old.out_channels, 3, stride=1, padding=1, groups=old.groups, bias=old.bias is not None
+        old.in_channels, old.out_channels, 3, stride=stride, padding=1, groups=old.groups, bias=old.bias is not None
     )
     nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
     setattr(parent, name.rpartition(".")[2], new)

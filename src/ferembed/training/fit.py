@@ -85,7 +85,7 @@ def _learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
         embedding_dim=recipe.encoder.embedding_dim,
         class_counts=list(train.class_counts().values()),
     )
-    return MetricLearner(recipe, network, loss)
+    return MetricLearner(recipe, network.to(memory_format=torch.channels_last), loss)
 
 
 def _trainer(recipe: Recipe, folder: Path, checkpoints: Path) -> pl.Trainer:
