@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ferembed.index._faiss import faiss
 from ferembed.index._growing import GrowingArray
 from ferembed.index._hnsw import read_faiss
+from ferembed.index._inputs import unit_rows
 from ferembed.index._selection import completed, own_neighbours, recall, selector
 from ferembed.index._threads import Found, one_thread, side_by_side
 
@@ -34,9 +35,9 @@ def cells_for(size: int) -> int:
 class IvfStore:
     """FAISS's inverted lists, with the rows of the gallery as their ids and the cell of each row beside them.
 
-    ``"ivf"`` holds float32 vectors as they are; ``"ivfpq"`` codes of one byte for each four numbers, which
-    come back, and are compared, approximately. The cells to visit are as many as make the recall good on a sample.
-    FAISS's own id maps do not survive removals from inverted lists, hence the rows are renumbered here.
+    ``"ivf"`` holds float16 vectors, right to about 3e-4: FAISS's lists of float32 would take, as they grow, 1.6 times
+    the vectors' memory. ``"ivfpq"`` holds codes of one byte for each four numbers, compared and decoded roughly.
+    As many cells are visited as make the recall good on a sample. FAISS's own id maps do not survive removals from inverted lists, hence the rows are renumbered here.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ class IvfStore:
         one_thread()
         self._append(vectors)
         if self.coding == "ivf" and len(self) > _GROWTH * self._built_for:
-            self._build(self.vectors(np.arange(len(self))), 0)
+            self._build(self._decoded(np.arange(len(self))), 0)
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Drop the rows where ``kept`` is False."""
@@ -92,7 +93,10 @@ class IvfStore:
         return completed(found, queries, lambda short: self._search(short, k, self._lists.nlist, allowed))
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Some rows, decoded."""
+        """Some rows, decoded and brought to unit length."""
+        return unit_rows(self._decoded(rows), self._dim, "codes")
+
+    def _decoded(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         cells = self._cells.rows[rows].astype(np.int64)
         codes = np.empty((len(rows), self._lists.code_size), np.uint8)
         order = np.argsort(cells, kind="stable")
@@ -184,7 +188,8 @@ class IvfStore:
 def _empty_lists(dim: int, cells: int, coding: Coding) -> Any:
     quantizer = faiss.IndexFlatIP(dim)
     if coding == "ivf":
-        lists = faiss.IndexIVFFlat(quantizer, dim, cells, faiss.METRIC_INNER_PRODUCT)
+        half = faiss.ScalarQuantizer.QT_fp16
+        lists = faiss.IndexIVFScalarQuantizer(quantizer, dim, cells, half, faiss.METRIC_INNER_PRODUCT, False)
     else:
         parts = next(p for p in range(max(1, dim // 4), 0, -1) if dim % p == 0)
         lists = faiss.IndexIVFPQ(quantizer, dim, cells, parts, 8, faiss.METRIC_INNER_PRODUCT)

@@ -125,5 +125,6 @@ class Screen:
 def _products(query: NDArray[np.float32], matrix: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     # NumPy would copy the rows and may start BLAS threads for so little; this FAISS function does neither.
     products = np.empty(len(rows), np.float32)
-    faiss.fvec_inner_products_by_idx(*map(faiss.swig_ptr, (products, query, matrix, rows)), matrix.shape[1], 1, len(rows))
+    pointers = map(faiss.swig_ptr, (products, query, matrix, rows))
+    faiss.fvec_inner_products_by_idx(*pointers, matrix.shape[1], 1, len(rows))
     return products

@@ -44,8 +44,9 @@ class FaissIndex(StoredIndex):
             A graph, 32 links a vector: fast from the first vector on, at about 1.6 times the vectors' memory (d = 128).
             What is removed stays as a tombstone until a quarter is.
         ``"ivf"``
-            Inverted lists of float32 vectors. Below 10,000 vectors the search is exact; then cells are learnt, and
-            again whenever the gallery is four times what they were learnt for. As many cells are visited as give a
+            Inverted lists of float16 vectors: similarities and reconstructed vectors are right to about 3e-4, at 0.8
+            times the memory of float32. Below 10,000 vectors the search is exact; then cells are learnt, and again
+            whenever the gallery is four times what they were learnt for. As many cells are visited as give a
             recall@10 of 0.99 on a sample of the gallery.
         ``"ivfpq"``
             The same with product codes, a byte for four numbers: a sixteenth of the memory, similarities and

@@ -1,0 +1,274 @@
+"""Search speed, recall and memory, side by side in one process: python benchmarks/search.py --out benchmarks/results.
+
+Gallery of 28,709 vectors: ``KNNClassifier.predict_proba`` against scikit-learn's ``KNeighborsClassifier`` with each
+algorithm and ``n_jobs``; the best of those counts. Gallery of a million: ``make_index("auto")`` against exact search.
+The vectors are drawn, not embedded: no data set is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import KNeighborsClassifier
+
+from ferembed.estimators import KNNClassifier
+from ferembed.index import Index, make_index
+from ferembed.storage import write_json, write_text
+
+Vectors = NDArray[np.float32]
+
+DIM = 128
+K = 30
+SEED = 0
+CHUNK = 50_000
+
+
+def unit(rows: Vectors) -> Vectors:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def trained(n: int, rng: np.random.Generator) -> tuple[Vectors, NDArray[np.int64]]:
+    """Like a network trained on seven classes: 98% of the squared length along eight directions, the rest anywhere."""
+    fixed = np.random.default_rng(SEED)
+    directions = np.linalg.qr(fixed.normal(size=(DIM, 8)))[0].T
+    centres = np.linalg.qr(fixed.normal(size=(8, 8)))[0][:7]
+    labels = rng.integers(0, 7, n)
+    along = (centres[labels] + 0.25 * rng.normal(size=(n, 8))) @ directions
+    across = np.sqrt(0.02 / DIM) * rng.normal(size=(n, DIM)) * np.linalg.norm(along, axis=1, keepdims=True)
+    return unit((along + across).astype(np.float32)), labels
+
+
+def diffuse(n: int, rng: np.random.Generator) -> tuple[Vectors, NDArray[np.int64]]:
+    """The hardest case: seven centres under noise of the same strength in all 128 directions."""
+    centres = np.random.default_rng(SEED).normal(size=(7, DIM)) / 2
+    labels = rng.integers(0, 7, n)
+    return unit((centres[labels] + rng.normal(size=(n, DIM))).astype(np.float32)), labels
+
+
+def clustered(n: int, rng: np.random.Generator) -> Iterator[Vectors]:
+    """Chunks of vectors around a thousand centres, noise of half their length's strength in every direction."""
+    centres = np.random.default_rng(SEED).standard_normal((1000, DIM), dtype=np.float32)
+    for start in range(0, n, CHUNK):
+        m = min(CHUNK, n - start)
+        yield unit(
+            centres[rng.integers(0, 1000, m)] + np.float32(0.5) * rng.standard_normal((m, DIM), dtype=np.float32)
+        )
+
+
+def seconds(call: Callable[[], Any], repeats: int = 3) -> float:
+    """The shortest of several runs."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def seconds_each(call: Callable[[Vectors], Any], queries: Vectors) -> float:
+    """Median time of a call with one query, each another."""
+    call(queries[:1])
+    return float(np.median([seconds(partial(call, queries[i : i + 1]), 1) for i in range(len(queries))]))
+
+
+def against_scikit_learn(draw: Callable[..., tuple[Vectors, NDArray[np.int64]]], n: int, q: int) -> dict[str, Any]:
+    rng = np.random.default_rng(SEED)
+    gallery, labels = draw(n, rng)
+    queries, _ = draw(q, rng)
+    ours = KNNClassifier(K, weights="uniform", smoothing=0.0).fit(gallery, labels)
+    answers = ours.predict_proba(queries)
+    ones = queries[:200]
+    settings, gaps = {}, []
+    for algorithm in ("brute", "kd_tree", "ball_tree"):
+        for jobs in (None, -1):
+            theirs = KNeighborsClassifier(K, algorithm=algorithm, n_jobs=jobs).fit(gallery, labels)
+            gaps.append(np.abs(theirs.predict_proba(queries) - answers).max(axis=1))
+            repeats = 3 if algorithm == "brute" else 1
+            settings[f"{algorithm}, n_jobs={jobs}"] = {
+                "one_ms": 1e3 * seconds_each(theirs.predict_proba, ones),
+                "all_ms": 1e3 * seconds(partial(theirs.predict_proba, queries), repeats),
+            }
+    best = {key: min(times[key] for times in settings.values()) for key in ("one_ms", "all_ms")}
+    mine = {
+        "one_ms": 1e3 * seconds_each(ours.predict_proba, ones),
+        "all_ms": 1e3 * seconds(partial(ours.predict_proba, queries)),
+    }
+    return {
+        "gallery": draw.__name__,
+        "n": n,
+        "queries": q,
+        "ferembed": mine,
+        "scikit_learn": settings,
+        "scikit_learn_best": best,
+        "ratio_one": best["one_ms"] / mine["one_ms"],
+        "ratio_all": best["all_ms"] / mine["all_ms"],
+        "equal_answers": float(np.mean(np.max(gaps, axis=0) < 1e-6)),
+    }
+
+
+def large_gallery(n: int, q: int) -> dict[str, Any]:
+    index = make_index("auto", DIM, expected_size=n)
+    flat = make_index("flat", DIM)
+    rng = np.random.default_rng(SEED)
+    building = 0.0
+    for chunk in clustered(n, rng):
+        flat.add(chunk)
+        building += seconds(partial(index.add, chunk), 1)
+    queries = next(clustered(q, rng))
+    truth, found = flat.search(queries, 10).ids, index.search(queries, 10).ids
+    flat_s, auto_s = (seconds(partial(one.search, queries, 10), 2) for one in (flat, index))
+    ones = queries[:100]
+    flat_one, auto_one = (seconds_each(lambda query, i=one: i.search(query, 10), ones) for one in (flat, index))
+    return {
+        "n": n,
+        "queries": q,
+        "structure": index.kind,
+        "build_s": building,
+        "flat_queries_per_s": q / flat_s,
+        "auto_queries_per_s": q / auto_s,
+        "ratio": flat_s / auto_s,
+        "flat_one_ms": 1e3 * flat_one,
+        "auto_one_ms": 1e3 * auto_one,
+        "recall_at_10": float(np.mean([np.isin(t, f).mean() for t, f in zip(truth, found, strict=True)])),
+        "stated_recall": index.recall(),
+        **add_one(index),
+    }
+
+
+def add_one(index: Index) -> dict[str, float]:
+    vectors = next(clustered(1000, np.random.default_rng(SEED + 1)))
+    times = [1e3 * seconds(partial(index.add, vectors[i : i + 1]), 1) for i in range(len(vectors))]
+    return {
+        "add_one_ms": float(np.median(times)),
+        "add_one_99_percent_ms": float(np.quantile(times, 0.99)),
+        "add_one_longest_ms": max(times),
+    }
+
+
+def resident() -> int:
+    """Bytes of this process in memory (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory(kind: str, n: int, pipe: Any) -> None:
+    warm = make_index("ivf", DIM)
+    warm.add(next(clustered(12_000, np.random.default_rng(SEED))))  # libraries take their own memory once
+    warm.search(np.ones((300, DIM)), 1)
+    del warm
+    gc.collect()
+    index = make_index(kind, DIM, expected_size=n)
+    before = resident()
+    for chunk in clustered(n, np.random.default_rng(SEED)):
+        index.add(chunk)
+    del chunk
+    gc.collect()
+    pipe.send((resident() - before) / (n * DIM * 4))
+
+
+def memory_ratio(kind: str, n: int) -> float:
+    """Growth of a fresh process's memory over the size of the vectors."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=memory, args=(kind, n, sender))
+    process.start()
+    ratio: float = receiver.recv()
+    process.join()
+    return ratio
+
+
+def table(result: dict[str, Any]) -> str:
+    lines = [
+        "# Search",
+        "",
+        f"`{result['command']}`, {result['cpus']} cores ({result['processor']}), {result['versions']['python']}, "
+        + ", ".join(f"{name} {version}" for name, version in result["versions"].items() if name != "python")
+        + f", seed {SEED}.",
+        "",
+        f"`predict_proba`, k = {K}, uniform votes, {DIM} numbers a vector; scikit-learn at each column's best setting.",
+        "",
+        "| gallery | | one query, ms | all queries, ms | rows with equal answers |",
+        "|---|---|---|---|---|",
+    ]
+    for row in result["classifier"]:
+        name = f"{row['gallery']}, {row['n']:,} ({row['queries']:,} queries)"
+        best, mine = row["scikit_learn_best"], row["ferembed"]
+        lines += [
+            f"| {name} | scikit-learn | {best['one_ms']:.3f} | {best['all_ms']:.0f} | |",
+            f"| | ferembed | {mine['one_ms']:.3f} | {mine['all_ms']:.0f} | {row['equal_answers']:.2%} |",
+            f"| | ratio | {row['ratio_one']:.1f} | {row['ratio_all']:.1f} | |",
+        ]
+    large = result["large"]
+    lines += [
+        "",
+        f"{large['n']:,} clustered vectors, ten neighbours, {large['queries']:,} queries in one call.",
+        "",
+        "| | queries a second | one query, ms | recall@10 |",
+        "|---|---|---|---|",
+        f"| flat | {large['flat_queries_per_s']:.0f} | {large['flat_one_ms']:.3f} | 1 |",
+        f"| auto ({large['structure']}) | {large['auto_queries_per_s']:.0f} | {large['auto_one_ms']:.3f} "
+        f"| {large['recall_at_10']:.4f} (stated: {large['stated_recall']:.4f}) |",
+        f"| ratio | {large['ratio']:.1f} | {large['flat_one_ms'] / large['auto_one_ms']:.1f} | |",
+        "",
+        f"Built in {large['build_s']:.0f} s. Adding one vector: {large['add_one_ms']:.3f} ms (median), "
+        f"{large['add_one_99_percent_ms']:.3f} ms (99 in 100 below), {large['add_one_longest_ms']:.3f} ms (longest).",
+        "",
+        "Memory over that of the vectors: "
+        + ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in result["memory_ratio"].items())
+        + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def processor() -> str:
+    names = [
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
+    ]
+    return names[0] if names else platform.processor()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmarks/results"), help="folder for search.json and search.md"
+    )
+    parser.add_argument("--quick", action="store_true", help="small galleries, to see that the benchmark runs")
+    options = parser.parse_args()
+    n, q, large, large_q = (5_000, 500, 60_000, 500) if options.quick else (28_709, 3_589, 1_000_000, 2_000)
+    result: dict[str, Any] = {
+        "command": "python benchmarks/search.py" + (" --quick" if options.quick else ""),
+        "cpus": len(os.sched_getaffinity(0)),
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+        "processor": processor(),
+        "seed": SEED,
+        "versions": {
+            "python": f"Python {platform.python_version()}",
+            **{name: importlib.metadata.version(name) for name in ("ferembed", "faiss-cpu", "numpy", "scikit-learn")},
+        },
+    }
+    result["memory_ratio"] = {kind: memory_ratio(kind, large) for kind in ("auto", "flat")}
+    print(json.dumps(result["memory_ratio"]), flush=True)
+    result["classifier"] = []
+    for draw in (trained, diffuse):
+        result["classifier"].append(against_scikit_learn(draw, n, q))
+        print(json.dumps(result["classifier"][-1], indent=1), flush=True)
+    result["large"] = large_gallery(large, large_q)
+    write_json(options.out / "search.json", result)
+    write_text(options.out / "search.md", table(result))
+    print(table(result))
+
+
+if __name__ == "__main__":
+    main()
