@@ -37,7 +37,8 @@ class IvfStore:
 
     ``"ivf"`` holds float16 vectors, right to about 3e-4: FAISS's lists of float32 would take, as they grow, 1.6 times
     the vectors' memory. ``"ivfpq"`` holds codes of one byte for each four numbers, compared and decoded roughly.
-    As many cells are visited as make the recall good on a sample. FAISS's own id maps do not survive removals from inverted lists, hence the rows are renumbered here.
+    As many cells are visited as make the recall good on a sample. FAISS's own id maps do not survive removals from
+    inverted lists, hence the rows are renumbered here.
 
     Parameters
     ----------
