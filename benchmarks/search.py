@@ -247,10 +247,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small galleries, to see that the benchmark runs")
     options = parser.parse_args()
     n, q, large, large_q = (5_000, 500, 60_000, 500) if options.quick else (28_709, 3_589, 1_000_000, 2_000)
+    threads = os.environ.get("OMP_NUM_THREADS")
     result: dict[str, Any] = {
-        "command": "python benchmarks/search.py" + (" --quick" if options.quick else ""),
+        "command": (f"OMP_NUM_THREADS={threads} " if threads else "")
+        + "python benchmarks/search.py"
+        + (" --quick" if options.quick else ""),
         "cpus": len(os.sched_getaffinity(0)),
-        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
         "processor": processor(),
         "seed": SEED,
         "versions": {
