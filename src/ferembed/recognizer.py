@@ -114,7 +114,7 @@ class Recognizer:
         }
         frozen = [(name, FrozenEstimator(member)) for name, member in members.items()]
         vote = VotingEnsemble(frozen, calibration=None).fit(queries, validation.labels)
-        columns = {"ids": train.ids, "labels": train.labels, "hashes": _hash_bytes(train)}
+        columns: dict[str, NDArray[Any]] = {"ids": train.ids, "labels": train.labels, "hashes": _hash_bytes(train)}
         return cls(encoder, train.classes, members, vote, columns, info)
 
     @property

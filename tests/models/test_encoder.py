@@ -20,7 +20,8 @@ def last_map(encoder):
 
 
 def test_the_small_stem_keeps_resolution():
-    sides = [last_map(Encoder("resnet18", stem=stem).eval()) for stem in ("standard", "small-pool", "small-stride", "small")]
+    stems = ("standard", "small-pool", "small-stride", "small")
+    sides = [last_map(Encoder("resnet18", stem=stem).eval()) for stem in stems]
     assert sides == [2, 3, 3, 6]
 
 

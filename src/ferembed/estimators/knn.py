@@ -19,8 +19,8 @@ from ferembed.estimators.gallery import Gallery
 from ferembed.estimators.neighbours import FLOAT_TYPES, NeighboursMixin
 from ferembed.estimators.parameters import check_vote_parameters
 from ferembed.estimators.prototypes import class_prototypes
-from ferembed.estimators.selection import QUERIES, candidates, leave_own_out, most_likely
-from ferembed.estimators.weights import Weighting, neighbour_weights, shares
+from ferembed.estimators.vote import VoteMixin
+from ferembed.estimators.weights import Weighting
 
 if TYPE_CHECKING:
     from ferembed.index import Index
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating[Any]]
 
 
-class KNNClassifier(NeighboursMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Let the nearest embeddings of a gallery vote on the class of a query.
 
     Vectors are brought to unit length, so that nearness is cosine similarity. The ``k`` nearest gallery rows vote,
@@ -99,7 +99,6 @@ class KNNClassifier(NeighboursMixin, ClassifierMixin, BaseEstimator):  # type: i
     """
 
     classes_: NDArray[Any]
-    temperature_: float
 
     def __init__(
         self,
@@ -292,30 +291,3 @@ class KNNClassifier(NeighboursMixin, ClassifierMixin, BaseEstimator):  # type: i
         if len(self.index):
             raise ValueError(f"index must be empty: the one given holds {len(self.index)} vectors.")
         return self.index
-
-    def _choose(self, X: Floats, asked: Floats, rng: np.random.RandomState) -> None:
-        """Set ``k_`` and ``temperature_``; ``asked`` (n, c) are the rows' votes times their weights."""
-        leave_out = self.prototypes is None
-        ks, temperatures = candidates(self.k, self.temperature, self.weights, len(self.gallery_) - leave_out)
-        self.k_, self.temperature_ = ks[0], temperatures[0]
-        if len(ks) == len(temperatures) == 1:
-            return
-        rows = np.flatnonzero(asked.any(axis=1))
-        if len(rows) > QUERIES:
-            rows = np.sort(rng.choice(rows, QUERIES, replace=False))
-        count = min(self.gallery_.reach(ks[-1]) + leave_out, len(self.gallery_))
-        similarities, near = self.gallery_.search(X[rows], count)
-        if leave_out:
-            similarities, near = leave_own_out(similarities, near, rows)
-        self.k_, self.temperature_, _ = most_likely(
-            lambda k, temperature: self._vote(similarities, near, k, temperature), asked[rows], ks, temperatures
-        )
-
-    def _vote(self, similarities: Floats, rows: NDArray[np.int64], k: int, temperature: float) -> NDArray[np.float64]:
-        reach = self.gallery_.reach(k)
-        weights = neighbour_weights(similarities[:, :reach], self.weights, temperature)
-        totals = self.gallery_.tally(weights, rows[:, :reach], k)
-        if self.balanced:
-            mass = self.gallery_.class_mass
-            totals = totals / np.where(mass > 0, mass, 1.0)
-        return shares(totals, self.smoothing)

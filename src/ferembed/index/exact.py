@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.index._files import read_array
 from ferembed.index._growing import GrowingArray
-from ferembed.index.stored import StoredIndex, read_array
+from ferembed.index.stored import StoredIndex
 from ferembed.storage import StorageError
 
 _CHUNK = 256

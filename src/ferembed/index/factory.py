@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
+from ferembed.index._files import read_config
 from ferembed.index.base import Index, IndexStateError
 from ferembed.index.exact import ExactIndex
-from ferembed.index.stored import read_config
 from ferembed.storage import StorageError
 
 KINDS: tuple[str, ...] = ("auto", "exact", "flat", "hnsw", "ivf", "ivfpq")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from ferembed.index._files import read_array
 from ferembed.index._flat import FlatStore
 from ferembed.index._hnsw import HnswStore
 from ferembed.index._inputs import positive
 from ferembed.index._ivf import IvfStore, cells_for
 from ferembed.index.base import IndexStateError
-from ferembed.index.stored import StoredIndex, read_array
+from ferembed.index.stored import StoredIndex
 
 if TYPE_CHECKING:
     from typing_extensions import Self

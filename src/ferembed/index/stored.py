@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ferembed.index._files import FORMAT, read_array, read_config
 from ferembed.index._inputs import integers, listed, positive, unit_rows
 from ferembed.index._ledger import Ledger
 from ferembed.index._lock import ReadWriteLock
 from ferembed.index.base import IndexStateError, SearchResult, Store
-from ferembed.storage import StorageError, atomic_folder, verify_folder, write_json
+from ferembed.storage import StorageError, atomic_folder, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-FORMAT = "ferembed-index-1"
 
 
 class StoredIndex(ABC):
@@ -266,37 +264,6 @@ class StoredIndex(ABC):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = ReadWriteLock()
-
-
-def read_config(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
-    """The checked folder of a saved index and its configuration.
-
-    Raises
-    ------
-    StorageError
-        If it is missing, truncated, altered or foreign.
-    """
-    folder = verify_folder(path)
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{folder} holds no readable config.json: it is not an index ({error}).") from error
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise StorageError(
-            f"{folder / 'config.json'} does not describe a {FORMAT}: it is not an index of this version."
-        )
-    return folder, config
-
-
-def read_array(path: Path, dtype: Any) -> NDArray[Any]:
-    """An array file, which must be of one dtype; nothing in it is run."""
-    try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{path} is not an array file ({error}).") from error
-    if array.dtype != dtype:
-        raise StorageError(f"{path} holds {array.dtype}, where {np.dtype(dtype)} was saved.")
-    return array
 
 
 def _padding(queries: int, k: int) -> SearchResult:

@@ -66,7 +66,7 @@ def retrieval(similarity: Tensor, labels: Tensor, gallery_labels: Tensor) -> tup
 
 
 def class_distances(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean distance of pairs within a class and of pairs of two classes, each averaged over classes; 0 without pairs."""
+    """Mean distance of pairs within a class and of pairs of two, each averaged over classes; 0 without pairs."""
     distance = torch.cdist(embeddings, embeddings)
     same = labels[:, None] == labels[None]
     other_self = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)

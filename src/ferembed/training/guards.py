@@ -57,8 +57,8 @@ class WarnOfCollapse(Callback):
             active = float(trainer.callback_metrics["validation/active_triplets"])
             warnings.warn(
                 f"epoch {trainer.current_epoch + 1}: the embeddings are collapsing to one point (variance "
-                f"{float(spread):.4f} of at most 1, {active:.0%} of triplets active): lower optimizer.lr, start triplets "
-                f"with semihard mining, or add cross_entropy to the losses.",
+                f"{float(spread):.4f} of at most 1, {active:.0%} of triplets active): lower optimizer.lr, start "
+                f"triplets with semihard mining, or add cross_entropy to the losses.",
                 CollapseWarning,
                 stacklevel=1,
             )

@@ -32,7 +32,7 @@ class EncoderConfig(_Frozen):
     channels: Literal[1, 3] = 1
     """1 for grey, 3 for RGB."""
     stem: Literal["standard", "small", "small-pool", "small-stride"] = "small-pool"
-    """First layers: timm's own, or a 3x3 convolution: stride 1 without or with the max-pool, or stride 2 in its place."""
+    """First layers: timm's own, or a 3x3 convolution of stride 1, without or with a max-pool, or of stride 2."""
     backbone_args: dict[str, Any] = Field(default_factory=dict)
     """Further arguments of timm.create_model, such as channels or drop_path_rate."""
 

@@ -1,0 +1,55 @@
+"""How neighbours vote, and which ``k`` and temperature make the gallery's own labels likeliest."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.estimators.gallery import Gallery
+from ferembed.estimators.selection import QUERIES, candidates, leave_own_out, most_likely
+from ferembed.estimators.weights import Weighting, neighbour_weights, shares
+
+Floats = NDArray[np.floating[Any]]
+
+
+class VoteMixin:
+    """The vote over a fitted ``gallery_``, under the parameters of :class:`~ferembed.estimators.KNNClassifier`."""
+
+    k: int | Literal["auto"]
+    weights: Weighting
+    temperature: float | Literal["auto"]
+    balanced: bool
+    smoothing: float
+    prototypes: int | None
+    gallery_: Gallery
+    k_: int
+    temperature_: float
+
+    def _choose(self, X: Floats, asked: Floats, rng: np.random.RandomState) -> None:
+        """Set ``k_`` and ``temperature_``; ``asked`` (n, c) are the rows' votes times their weights."""
+        leave_out = self.prototypes is None
+        ks, temperatures = candidates(self.k, self.temperature, self.weights, len(self.gallery_) - leave_out)
+        self.k_, self.temperature_ = ks[0], temperatures[0]
+        if len(ks) == len(temperatures) == 1:
+            return
+        rows = np.flatnonzero(asked.any(axis=1))
+        if len(rows) > QUERIES:
+            rows = np.sort(rng.choice(rows, QUERIES, replace=False))
+        count = min(self.gallery_.reach(ks[-1]) + leave_out, len(self.gallery_))
+        similarities, near = self.gallery_.search(X[rows], count)
+        if leave_out:
+            similarities, near = leave_own_out(similarities, near, rows)
+        self.k_, self.temperature_, _ = most_likely(
+            lambda k, temperature: self._vote(similarities, near, k, temperature), asked[rows], ks, temperatures
+        )
+
+    def _vote(self, similarities: Floats, rows: NDArray[np.int64], k: int, temperature: float) -> NDArray[np.float64]:
+        reach = self.gallery_.reach(k)
+        weights = neighbour_weights(similarities[:, :reach], self.weights, temperature)
+        totals = self.gallery_.tally(weights, rows[:, :reach], k)
+        if self.balanced:
+            mass = self.gallery_.class_mass
+            totals = totals / np.where(mass > 0, mass, 1.0)
+        return shares(totals, self.smoothing)
