@@ -25,11 +25,6 @@ _STEMS: dict[str, dict[str, Any]] = {
 
 class Encoder(nn.Module):
     """A timm backbone and a linear embedding head; its outputs lie on the unit sphere.
-
-    The head centres the embedding by batch normalisation before it is brought to unit length. Without that a fresh
-    network sends every face to nearly one point, where losses of similarities have hardly a gradient, and training
-    starts with a collapse.
-
     Parameters
     ----------
     backbone : str
@@ -85,10 +80,7 @@ class Encoder(nn.Module):
         self.backbone = _create_backbone(backbone, channels, image_size, self.config["backbone_args"])
         if stem != "standard":
             small_stem(self.backbone, **_STEMS[stem])
-        features = _feature_dim(self.backbone, channels, image_size)
-        self.head = nn.Sequential(
-            nn.Linear(features, embedding_dim, bias=False), nn.BatchNorm1d(embedding_dim, affine=False)
-        )
+        self.head = nn.Linear(_feature_dim(self.backbone, channels, image_size), embedding_dim)
 
     @property
     def embedding_dim(self) -> int:
