@@ -15,6 +15,7 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import log_loss
 
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.inputs import prepare_images
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ferembed.data.inputs import Faces
 
 FORMAT = 1
+NEIGHBOURS = (5, 10, 20, 50, 100, 200)
+TEMPERATURES = (0.05, 0.1)
 VOTE = "vote"
 MEMBERS: dict[str, type[Any]] = {"softmax": SoftmaxHead, "knn": KNNClassifier}
 
@@ -87,7 +90,7 @@ class Recognizer:
         train : FaceDataset
             The gallery; blank images are left out.
         validation : FaceDataset
-            Decides the temperatures and the weights of the vote, nothing else.
+            Decides how many neighbours vote, the temperatures and the weights of the vote, nothing else.
         info : mapping, optional
             JSON values to keep with the recogniser, such as the recipe and the seed.
 
@@ -106,12 +109,9 @@ class Recognizer:
         gallery, queries = _encode(encoder, train.images), _encode(encoder, validation.images)
         classifiers = {
             "softmax": _softmax_head(network, gallery, train.labels),
-            "knn": KNNClassifier(k="auto", temperature="auto").fit(gallery, train.labels),
+            "knn": _best_knn(gallery, train.labels, queries, validation.labels),
         }
-        members = {
-            name: CalibratedClassifier(FrozenEstimator(classifier)).fit(queries, validation.labels)
-            for name, classifier in classifiers.items()
-        }
+        members = {name: _calibrated(each, queries, validation.labels) for name, each in classifiers.items()}
         frozen = [(name, FrozenEstimator(member)) for name, member in members.items()]
         vote = VotingEnsemble(frozen, calibration=None).fit(queries, validation.labels)
         columns: dict[str, NDArray[Any]] = {"ids": train.ids, "labels": train.labels, "hashes": _hash_bytes(train)}
@@ -212,6 +212,29 @@ def _softmax_head(network: Network, embeddings: NDArray[np.float32], labels: NDA
         return SoftmaxHead().fit(embeddings, labels)
     coef = network.softmax.coef.detach().cpu().numpy()
     return SoftmaxHead.from_weights(coef, np.zeros(len(coef), coef.dtype), np.arange(len(coef)))
+
+
+def _best_knn(
+    gallery: NDArray[np.float32], labels: NDArray[np.int64], queries: NDArray[np.float32], truth: NDArray[np.int64]
+) -> KNNClassifier:
+    """The k and temperature that, once calibrated, make the validation labels likeliest.
+
+    The gallery's own labels cannot choose: the encoder was trained on them, so its neighbours look surer than they are.
+    """
+    tried = [
+        KNNClassifier(k, temperature=temperature).fit(gallery, labels)
+        for k in NEIGHBOURS
+        if k <= len(gallery)
+        for temperature in TEMPERATURES
+    ]
+    losses = [
+        log_loss(truth, _calibrated(knn, queries, truth).predict_proba(queries), labels=knn.classes_) for knn in tried
+    ]
+    return tried[int(np.argmin(losses))]
+
+
+def _calibrated(classifier: Any, queries: NDArray[np.float32], truth: NDArray[np.int64]) -> CalibratedClassifier:
+    return CalibratedClassifier(FrozenEstimator(classifier)).fit(queries, truth)
 
 
 def _load_member(folder: Path, kind: type[Any]) -> CalibratedClassifier:

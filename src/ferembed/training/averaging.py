@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class MovingAverage(WeightAveraging):
@@ -13,8 +14,8 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+        def average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
             t = float(updates)
-            return averaged + (current - averaged) * (1 - min(decay, (1 + t) / (10 + t)))
+            get_ema_multi_avg_fn(min(decay, (1 + t) / (10 + t)))(averaged, current, updates)
 
-        super().__init__(avg_fn=average)
+        super().__init__(multi_avg_fn=average)

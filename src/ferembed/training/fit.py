@@ -49,6 +49,11 @@ def fit_network(recipe: Recipe, train: FaceDataset, validation: FaceDataset, out
     Network
         On the CPU, in evaluation mode.
 
+    Notes
+    -----
+    On one CPU thread the same recipe and data give the same losses to the last bit, whether or not the run was cut
+    off; on several threads sums are ordered differently from run to run, and runs agree only to rounding.
+
     Raises
     ------
     DataError

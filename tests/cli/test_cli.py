@@ -1,0 +1,116 @@
+"""The command line as a user types it, in processes of its own."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ferembed import drawn_faces
+
+TINY = """
+description: Seconds, for a test.
+epochs: 1
+encoder:
+  {backbone: resnet10t, embedding_dim: 16, stem: standard, backbone_args: {channels: [8, 8, 8, 8], stem_width: 8}}
+batches: {size: 64}
+"""
+
+
+def ferembed(*arguments, code=0):
+    command = [sys.executable, "-c", "from ferembed.cli import main; main()", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A folder of drawn faces as SPLIT/LABEL/NUMBER.png."""
+    root = tmp_path_factory.mktemp("faces")
+    faces = drawn_faces(300, seed=5)
+    for split, label, number, image in zip(faces.splits, faces.labels, faces.ids, faces.images, strict=True):
+        path = root / split / faces.classes[label] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(tree, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "tiny.yaml").write_text(TINY)
+    shown = ferembed("train", tree, "--recipe", folder / "tiny.yaml", "--out", folder / "out")
+    assert "epoch   1/1" in shown
+    return folder / "out"
+
+
+def test_training_again_returns_at_once(tree, run):
+    shown = ferembed("train", tree, "--recipe", run.parent / "tiny.yaml", "--out", run)
+    assert "epoch" not in shown
+    assert "saved in" in shown
+
+
+def test_evaluate_prints_every_voter_and_writes_json(tree, run, tmp_path):
+    shown = ferembed("evaluate", run, tree, "--split", "test", "--json", tmp_path / "out.json")
+    headings = ("accuracy", "balanced accuracy", "macro F1", "NLL", "ECE")
+    for word in ("softmax", "k-NN", "vote", "without copies", *headings):
+        assert word in shown
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures["split"] == "test"
+    assert set(figures["all_images"]) == {"softmax", "knn", "vote"}
+    assert 0 <= figures["all_images"]["vote"]["accuracy"] <= 1
+
+
+def test_predict_names_the_label_every_probability_and_the_nearest_faces(tree, run):
+    image = next((tree / "test" / "happy").glob("*.png"))
+    shown = ferembed("predict", run, image, "--neighbors", 3)
+    for name in ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"):
+        assert name in shown
+    assert shown.count("cosine") == 3
+
+
+def test_recipes_are_listed_and_shown():
+    listed = ferembed("recipes")
+    assert "quick" in listed
+    assert "drawn" in listed
+    assert "embedding_dim: 128" in ferembed("recipes", "quick")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "gone.csv", "--out", "{tmp}/r"], "gone.csv"),
+        (["train", "{tree}", "--recipe", "fast", "--out", "{tmp}/r"], "there is no recipe 'fast'"),
+        (["train", "{tree}", "--set", "optimizer.rate=1", "--out", "{tmp}/r"], "no field 'optimizer.rate'"),
+        (["evaluate", "{tmp}", "{tree}"], "not a folder saved by ferembed"),
+        (["evaluate", "{run}", "{tree}", "--split", "exam"], "has no split 'exam'; it has train"),
+        (["predict", "{run}", "gone.png"], "gone.png"),
+        (["train", "{tree}", "--recipe", "{run}/../tiny.yaml", "--set", "epochs=2", "--out", "{run}"], "epochs: 1 / 2"),
+    ],
+)
+def test_failures_exit_with_1_and_one_sentence(tree, run, tmp_path, arguments, sentence):
+    shown = ferembed(*(a.format(tree=tree, run=run, tmp=tmp_path) for a in arguments), code=1)
+    assert sentence in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("arguments", [["train"], ["nonsense"], ["evaluate", "a", "b", "--jsn", "x"]])
+def test_wrong_use_exits_with_2(arguments):
+    ferembed(*arguments, code=2)
+
+
+def test_help_is_instant():
+    def seconds():
+        start = time.perf_counter()
+        ferembed("train", "--help")
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(3)) < 0.4
+
+
+def test_the_command_is_installed():
+    assert (Path(sys.executable).parent / "ferembed").exists()
