@@ -17,7 +17,7 @@ source = sys.argv[1] if len(sys.argv) > 1 else "drawn"
 faces = fe.load_dataset(source)
 recipe = fe.Recipe.named("drawn" if source == "drawn" else "quick").override(
     {
-        "losses": [{"name": "triplet", "mining": "semihard"}],
+        "losses": [{"name": "triplet", "miner": "semihard"}],
         "batches": {"kind": "class_balanced", "classes_per_batch": 7, "images_per_class": 18},
     }
 )

@@ -18,13 +18,15 @@ def command(data: Data, out: Out, recipe: RecipeName = "quick", changes: Changes
     """Train a recogniser on the train split; the validation split selects and calibrates."""
     from ferembed.cli.tables import metrics_table, show
     from ferembed.data import load_dataset
-    from ferembed.pipeline import evaluate, train
+    from ferembed.pipeline import RUN, evaluate, train
     from ferembed.training import Recipe
 
     chosen = Recipe.named(recipe).override(changes or [])
     faces = load_dataset(data)
     show(f"{faces}")
     validation = faces.split("validation")
+    finished = (out / RUN).is_file()
     recognizer = train(chosen, faces.split("train"), validation, out)
-    show(metrics_table(evaluate(recognizer, validation)))
+    if not finished:
+        show(metrics_table(evaluate(recognizer, validation)))
     show(f"saved in {out}; `ferembed predict {out} IMAGE` asks it.")
