@@ -16,6 +16,7 @@ class MovingAverage(WeightAveraging):
     def __init__(self, decay: float) -> None:
         def average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
             t = float(updates)
-            get_ema_multi_avg_fn(min(decay, (1 + t) / (10 + t)))(averaged, current, updates)
+            lerp = get_ema_multi_avg_fn(min(decay, (1 + t) / (10 + t)))  # type: ignore[no-untyped-call]
+            lerp(averaged, current, updates)
 
         super().__init__(multi_avg_fn=average)

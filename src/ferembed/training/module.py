@@ -28,6 +28,9 @@ class MetricLearner(pl.LightningModule):
         self._means = RunningMeans()
         self._seen: list[list[tuple[Tensor, Tensor | None, Tensor]]] = [[], []]
 
+    def on_train_start(self) -> None:
+        restore_layout(self.optimizers().optimizer)  # type: ignore[union-attr]
+
     def on_train_batch_start(self, batch: FaceBatch, batch_idx: int) -> None:
         torch.manual_seed(step_seed(self.recipe.seed, self.global_step, self.global_rank))
 
@@ -106,6 +109,18 @@ def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Op
         return torch.optim.AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999), fused=True)
     nesterov = config.momentum > 0
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov, fused=True)
+
+
+def restore_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Lay the optimiser's tensors out in memory as their parameters are.
+
+    A checkpoint holds them row by row, parameters may be channels-last, and the fused optimisers pair the two by their
+    place in memory.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def warmup_cosine(step: int, warmup: int, total: int) -> float:
