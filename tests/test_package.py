@@ -19,9 +19,12 @@ ORDER = [
     {"index"},
     {"estimators"},
     {"evaluation"},
+    {"audit"},
     {"explain"},
     {"adapters", "recognizer"},
     {"pipeline"},
+    {"assessment"},
+    {"report"},
     {"cli", "app"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
