@@ -1,0 +1,44 @@
+"""Building blocks of a self-contained HTML page: no network, light and dark, everything escaped.
+
+Every block is a :class:`markupsafe.Markup`: plain text given to a block is escaped, markup made here is kept.
+
+Examples
+--------
+>>> from ferembed.evaluation.page import Section, page, paragraph, table
+>>> html = page("Audit", [Section("Copies", [paragraph("a < b"), table(["split", "copies"], [["train", 3]])])])
+>>> "a &lt; b" in html, 'id="copies"' in html
+(True, True)
+"""
+
+from ferembed.evaluation.page.document import (
+    Section,
+    fold,
+    heading,
+    join,
+    note,
+    page,
+    paragraph,
+    row,
+    slug,
+    table,
+    write_page,
+)
+from ferembed.evaluation.page.faces import FaceSheet
+from ferembed.evaluation.page.pictures import figure, image_uri
+
+__all__ = [
+    "FaceSheet",
+    "Section",
+    "figure",
+    "fold",
+    "heading",
+    "image_uri",
+    "join",
+    "note",
+    "page",
+    "paragraph",
+    "row",
+    "slug",
+    "table",
+    "write_page",
+]

@@ -1,0 +1,68 @@
+"""Colours of a page and of the pictures on it, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from markupsafe import Markup
+
+LIGHT = {
+    "ground": "#ffffff",
+    "raised": "#f3f4f6",
+    "ink": "#1a1c20",
+    "soft": "#5b616b",
+    "line": "#d5d8dd",
+    "link": "#005a9e",
+    "mark": "#d55e00",
+    "fill": "#08519c",
+    "onfill": "#ffffff",
+}
+DARK = {
+    "ground": "#15171b",
+    "raised": "#23262c",
+    "ink": "#e8eaed",
+    "soft": "#a3a9b3",
+    "line": "#3a3f47",
+    "link": "#7cc0ff",
+    "mark": "#ff9a3d",
+    "fill": "#6baed6",
+    "onfill": "#10141a",
+}
+
+
+def plot_theme(colours: Mapping[str, str]) -> Any:
+    """Settings that draw a matplotlib picture in a page's colours."""
+    ink = dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), colours["ink"]
+    )
+    ground = dict.fromkeys(("figure.facecolor", "axes.facecolor", "legend.facecolor"), colours["ground"])
+    return {**ink, **ground, "grid.color": colours["line"], "legend.edgecolor": colours["line"], "svg.hashsalt": "page"}
+
+
+def style_sheet() -> Markup:
+    """The CSS of every page."""
+
+    def variables(colours: Mapping[str, str]) -> str:
+        return " ".join(f"--{name}: {value};" for name, value in colours.items())
+
+    light = f"color-scheme: light; {variables(LIGHT)}"
+    dark = f"color-scheme: dark; {variables(DARK)}"
+    hide_light, hide_dark = "img.light { display: none; }", "img.dark { display: none; }"
+    return Markup(
+        "\n".join(
+            [
+                f":root {{ {light} }}",
+                f":root[data-theme=dark] {{ {dark} }}",
+                f":root:not([data-theme=dark]) {hide_dark}",
+                f":root[data-theme=dark] {hide_light}",
+                "@media (prefers-color-scheme: dark) {",
+                f"  :root:not([data-theme=light]) {{ {dark} }}",
+                "  :root:not([data-theme]) img.dark { display: block; }",
+                f"  :root:not([data-theme=light]) {hide_light}",
+                "}",
+                files("ferembed.evaluation.page").joinpath("page.css").read_text(encoding="utf-8"),
+            ]
+        )
+    )
