@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ferembed.assessment import Evaluation, evaluate
     from ferembed.data import (
         DataError,
         FaceDataset,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, StackingEnsemble, VotingEnsemble
     from ferembed.evaluation import Metrics, evaluate_probabilities
     from ferembed.models import Encoder
-    from ferembed.pipeline import Evaluation, evaluate, train
+    from ferembed.pipeline import train
     from ferembed.recognizer import Recognizer
     from ferembed.storage import StorageError
     from ferembed.training import Recipe, RecipeError, recipe_names
@@ -27,7 +28,7 @@ _HOMES: dict[str, str] = {
     "CalibratedClassifier": "estimators",
     "DataError": "data",
     "Encoder": "models",
-    "Evaluation": "pipeline",
+    "Evaluation": "assessment",
     "FaceDataset": "data",
     "KNNClassifier": "estimators",
     "Metrics": "evaluation",
@@ -39,7 +40,7 @@ _HOMES: dict[str, str] = {
     "StorageError": "storage",
     "VotingEnsemble": "estimators",
     "drawn_faces": "data",
-    "evaluate": "pipeline",
+    "evaluate": "assessment",
     "evaluate_probabilities": "evaluation",
     "load_dataset": "data",
     "load_fer2013": "data",

@@ -1,4 +1,4 @@
-"""The two jobs that join the packages: train a recogniser from faces, and judge it on faces."""
+"""The job that joins the packages: train a recogniser from faces."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ import json
 import os
 import platform
 import time
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ferembed.data.dataset import DataError, FaceDataset
-from ferembed.evaluation import Metrics, evaluate_probabilities
+from ferembed.data.dataset import FaceDataset
 from ferembed.recognizer import Recognizer
 from ferembed.storage import write_json, write_text
 from ferembed.training import Recipe, RecipeError
@@ -74,77 +68,11 @@ def train(recipe: Recipe, train: FaceDataset, val: FaceDataset, out: str | os.Pa
     return recognizer
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Figures of each voter on one split: over all images, and over those with no exact copy in the gallery."""
-
-    split: str
-    images: int
-    copies: int
-    calibrated_here: bool
-    all_images: dict[str, Metrics]
-    without_copies: dict[str, Metrics]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "split": self.split,
-            "images": self.images,
-            "exact_copies_in_gallery": self.copies,
-            "calibrated_on_this_split": self.calibrated_here,
-            "all_images": {name: metrics.to_dict() for name, metrics in self.all_images.items()},
-            "without_copies": {name: metrics.to_dict() for name, metrics in self.without_copies.items()},
-        }
-
-
-def evaluate(recognizer: Recognizer, faces: FaceDataset) -> Evaluation:
-    """Judge the voters of a recogniser on labelled faces of one split.
-
-    Parameters
-    ----------
-    recognizer : Recognizer
-    faces : FaceDataset
-        Its classes must be the recogniser's, in any order. Blank images count like any other.
-
-    Returns
-    -------
-    Evaluation
-        With the keys ``"softmax"``, ``"knn"`` and ``"vote"``.
-    """
-    labels = _names(recognizer, faces)
-    embeddings = recognizer.encode(faces.images)
-    fresh = ~recognizer.copies_in_gallery(faces)
-    probabilities = {name: voter.predict_proba(embeddings) for name, voter in recognizer.voters.items()}
-    classes = recognizer.classes_.tolist()
-
-    def judge(rows: NDArray[np.bool_]) -> dict[str, Metrics]:
-        return {
-            name: evaluate_probabilities(labels[rows], values[rows], classes) for name, values in probabilities.items()
-        }
-
-    return Evaluation(
-        split=" + ".join(faces.split_names),
-        images=len(faces),
-        copies=int((~fresh).sum()),
-        calibrated_here=fingerprint(faces) == recognizer.info.get("data", {}).get("validation"),
-        all_images=judge(np.ones(len(faces), bool)),
-        without_copies=judge(fresh),
-    )
-
-
 def fingerprint(faces: FaceDataset) -> str:
     """SHA-256 over the pixels, labels and class names of a data set, in order."""
     digest = hashlib.sha256("\n".join([*faces.classes, *faces.pixel_hashes.tolist()]).encode())
     digest.update(faces.labels.tobytes())
     return digest.hexdigest()
-
-
-def _names(recognizer: Recognizer, faces: FaceDataset) -> NDArray[np.str_]:
-    known = recognizer.classes_.tolist()
-    unknown = [name for name in faces.classes if name not in known]
-    if unknown:
-        raise DataError(f"the recogniser knows {', '.join(known)}; the data also names {', '.join(unknown)}.")
-    return np.array(faces.classes)[faces.labels]
 
 
 def _check_same_run(folder: Path, recipe: Recipe, data: dict[str, str]) -> None:

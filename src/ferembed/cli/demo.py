@@ -12,11 +12,12 @@ Out = Annotated[Path, typer.Option("--out", help="Folder for the run and its pic
 
 def command(out: Out = Path("demo")) -> None:
     """Train on drawn faces, judge the recogniser on the test split, and write pictures."""
+    from ferembed.assessment import evaluate
     from ferembed.cli.tables import metrics_table, show
     from ferembed.data import drawn_faces
     from ferembed.evaluation import plot_confusion, plot_reliability, reliability_curve
     from ferembed.evaluation.sheets import plot_faces, save_figure
-    from ferembed.pipeline import evaluate, train
+    from ferembed.pipeline import train
     from ferembed.training import Recipe
 
     faces = drawn_faces(3000, imbalance=4.0, label_noise=0.05)

@@ -15,9 +15,9 @@ Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to 
 
 def command(run: Run, data: Data, split: Split = "validation", json: Json = None) -> None:
     """Judge softmax, k-NN and the vote: accuracy, balanced accuracy, macro F1, NLL, ECE."""
+    from ferembed.assessment import evaluate
     from ferembed.cli.tables import metrics_table, show
     from ferembed.data import load_dataset
-    from ferembed.pipeline import evaluate
     from ferembed.recognizer import Recognizer
     from ferembed.storage import write_json
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from ferembed.pipeline import Evaluation
+from ferembed.assessment import Evaluation
 from ferembed.training import Recipe
 
 _COLUMNS = {

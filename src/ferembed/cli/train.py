@@ -16,9 +16,10 @@ Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a field
 
 def command(data: Data, out: Out, recipe: RecipeName = "quick", changes: Changes = None) -> None:
     """Train a recogniser on the train split; the validation split selects and calibrates."""
+    from ferembed.assessment import evaluate
     from ferembed.cli.tables import metrics_table, show
     from ferembed.data import load_dataset
-    from ferembed.pipeline import RUN, evaluate, train
+    from ferembed.pipeline import RUN, train
     from ferembed.training import Recipe
 
     chosen = Recipe.named(recipe).override(changes or [])
