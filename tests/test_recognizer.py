@@ -63,6 +63,42 @@ def test_every_voter_can_be_asked_alone(recognizer):
     np.testing.assert_array_equal(vote, recognizer.predict_proba(TEST.images))
 
 
+def test_views_are_averaged_on_the_sphere(recognizer):
+    mirrored = TEST.images[:, :, ::-1]
+    both = recognizer.encode(TEST.images) + recognizer.encode(mirrored)
+    flipped = recognizer.encode(TEST.images, views="flip")
+    np.testing.assert_allclose(flipped, both / np.linalg.norm(both, axis=1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(recognizer.encode(mirrored, "flip"), flipped, atol=1e-5)
+    crops = recognizer.encode(TEST.images, "ten_crop")
+    np.testing.assert_allclose(np.linalg.norm(crops, axis=1), 1, atol=1e-5)
+    assert np.abs(crops - flipped).max() > 1e-3
+    np.testing.assert_array_equal(recognizer.encode(TEST.images, "single"), recognizer.encode(TEST.images))
+
+
+@pytest.mark.parametrize("views", ["flip", "ten_crop"])
+def test_every_answer_takes_views(recognizer, views):
+    embeddings = recognizer.encode(TEST.images, views)
+    proba = recognizer.voters["vote"].predict_proba(embeddings)
+    np.testing.assert_array_equal(recognizer.predict_proba(TEST.images, views), proba)
+    assert (recognizer.predict(TEST.images, views=views) == recognizer.classes_[proba.argmax(axis=1)]).all()
+    near = recognizer.neighbors(TEST.images, k=1, views=views)
+    np.testing.assert_allclose(
+        near.similarities[:, 0], (embeddings @ recognizer.gallery_embeddings.T).max(axis=1), atol=1e-5
+    )
+
+
+def test_unknown_views_are_refused(recognizer):
+    with pytest.raises(ValueError, match="views must be 'single', 'flip' or 'ten_crop', not 'twelve'"):
+        recognizer.encode(TEST.images, "twelve")
+
+
+def test_the_gallery_can_be_read(recognizer):
+    train = FACES.split("train").without_blank()
+    np.testing.assert_allclose(recognizer.gallery_embeddings, recognizer.encode(train.images), atol=1e-6)
+    assert recognizer.gallery_labels.tolist() == [train.classes[label] for label in train.labels]
+    assert recognizer.gallery_ids.tolist() == train.ids.tolist()
+
+
 def test_neighbours_are_those_of_a_plain_search(recognizer):
     train = FACES.split("train").without_blank()
     near = recognizer.neighbors(TEST.images, k=4)

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
 
+from ferembed.data.augmentation import test_views
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.inputs import prepare_images
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
@@ -24,6 +25,7 @@ from ferembed.models import Encoder, Network
 from ferembed.storage import StorageError, atomic_folder, verify_folder, write_json
 
 if TYPE_CHECKING:
+    from ferembed.data.augmentation import Views
     from ferembed.data.inputs import Faces
 
 FORMAT = 1
@@ -49,7 +51,9 @@ class Recognizer:
 
     Made by :func:`ferembed.train` or :meth:`build`, or read back with :meth:`load`. Every method takes one image or a
     batch: uint8 arrays, or floats in [0, 1], of shape (h, w), (n, h, w), (h, w, 3) or (n, h, w, 3), PIL images, paths,
-    or a sequence of these; one image is a batch of one.
+    or a sequence of these; one image is a batch of one. Where a method takes ``views``, the embeddings of several looks
+    at each image are averaged and brought back to unit length: ``"single"`` is the image as it is, ``"flip"`` the image
+    and its mirror, ``"ten_crop"`` five crops and their mirrors (see :func:`ferembed.data.augmentation.test_views`).
 
     Attributes
     ----------
@@ -122,31 +126,45 @@ class Recognizer:
         """Row numbers, in the training data's source, of the gallery faces; shape (g,)."""
         return self._gallery["ids"]
 
-    def encode(self, images: Faces) -> NDArray[np.float32]:
+    @property
+    def gallery_labels(self) -> NDArray[np.str_]:
+        """Class names of the gallery faces; shape (g,)."""
+        names: NDArray[np.str_] = self.classes_[self._gallery["labels"]]
+        return names
+
+    @property
+    def gallery_embeddings(self) -> NDArray[np.float32]:
+        """Embeddings of the gallery faces: a copy of the unit vectors, shape (g, d)."""
+        index = self.voters["knn"].estimator_.index_
+        return np.asarray(index.reconstruct(index.ids))
+
+    def encode(self, images: Faces, views: Views = "single") -> NDArray[np.float32]:
         """Embeddings of faces: unit vectors of shape (n, d).
 
         Raises
         ------
         DataError
             If an image has another shape, type or range, or a file cannot be decoded.
+        ValueError
+            If there are no such ``views``.
         """
-        return _encode(self.encoder, images)
+        return _encode(self.encoder, images, views)
 
-    def predict_proba(self, images: Faces) -> NDArray[np.float64]:
+    def predict_proba(self, images: Faces, views: Views = "single") -> NDArray[np.float64]:
         """Calibrated probability of each class by the vote; shape (n, c), rows sum to 1."""
-        embeddings = self.encode(images)
+        embeddings = self.encode(images, views)
         if not len(embeddings):
             return np.empty((0, len(self.classes_)))
         return np.asarray(self.voters[VOTE].predict_proba(embeddings))
 
-    def predict(self, images: Faces) -> NDArray[np.str_]:
+    def predict(self, images: Faces, views: Views = "single") -> NDArray[np.str_]:
         """The most probable class name of each image by the vote; shape (n,)."""
-        names: NDArray[np.str_] = self.classes_[self.predict_proba(images).argmax(axis=1)]
+        names: NDArray[np.str_] = self.classes_[self.predict_proba(images, views).argmax(axis=1)]
         return names
 
-    def neighbors(self, images: Faces, k: int = 5) -> Neighbors:
+    def neighbors(self, images: Faces, k: int = 5, views: Views = "single") -> Neighbors:
         """The ``k`` gallery faces nearest to each image."""
-        embeddings = self.encode(images)
+        embeddings = self.encode(images, views)
         if len(embeddings):
             distances, rows = self.voters["knn"].estimator_.kneighbors(embeddings, n_neighbors=k)
         else:
@@ -200,11 +218,20 @@ class Recognizer:
 
 
 @torch.inference_mode()
-def _encode(encoder: Encoder, images: Faces, batch_size: int = 256) -> NDArray[np.float32]:
+def _encode(encoder: Encoder, images: Faces, views: Views = "single", batch_size: int = 256) -> NDArray[np.float32]:
     pixels = torch.from_numpy(prepare_images(images, size=encoder.image_size, channels=encoder.channels))
     device = next(encoder.parameters()).device
-    parts = [encoder(batch.to(device)).cpu().numpy() for batch in torch.split(pixels, batch_size)]
+    parts = [_embed(encoder, batch.to(device), views).cpu().numpy() for batch in torch.split(pixels, batch_size)]
     return np.concatenate(parts) if len(pixels) else np.empty((0, encoder.embedding_dim), np.float32)
+
+
+def _embed(encoder: Encoder, pixels: torch.Tensor, views: Views) -> torch.Tensor:
+    if views == "single":
+        embeddings: torch.Tensor = encoder(pixels)
+        return embeddings
+    looks = test_views((255 * pixels).round().to(torch.uint8), views)
+    each = encoder(looks.flatten(0, 1)).unflatten(0, looks.shape[:2])
+    return torch.nn.functional.normalize(each.mean(dim=1), dim=-1)
 
 
 def _softmax_head(network: Network, embeddings: NDArray[np.float32], labels: NDArray[np.int64]) -> SoftmaxHead:
