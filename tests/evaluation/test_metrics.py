@@ -133,7 +133,7 @@ def test_metrics_become_json_and_name_their_primary():
     read = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
     assert read["primary"] == "accuracy"
     assert measured.primary_value == read["accuracy"] == 0.5
-    assert read["per_class"]["b"] == {"recall": None, "precision": 0.0, "f1": 0.0, "support": 0}
+    assert read["per_class"]["b"] == {"recall": None, "precision": 0.0, "f1": 0.0, "support": 0, "intervals": {}}
     with pytest.raises(AttributeError):
         measured.accuracy = 1.0
 

@@ -1,26 +1,37 @@
 """What a classifier's probabilities are worth: metrics, calibration, rejection, and pictures of them."""
 
+from ferembed.evaluation.bootstrap import Interval
 from ferembed.evaluation.calibration import (
     ReliabilityCurve,
     adaptive_calibration_error,
     expected_calibration_error,
     reliability_curve,
 )
+from ferembed.evaluation.comparison import Difference, McNemar, PairedMetrics, compare_probabilities, mcnemar
 from ferembed.evaluation.metrics import ClassMetrics, Metrics, brier_score, confusion_counts, evaluate_probabilities
 from ferembed.evaluation.plots import plot_confusion, plot_reliability, plot_risk_coverage
+from ferembed.evaluation.retrieval import RetrievalMetrics, evaluate_retrieval
 from ferembed.evaluation.selective import RiskCoverageCurve, auroc, risk_coverage_curve
 
 __all__ = [
     "ClassMetrics",
+    "Difference",
+    "Interval",
+    "McNemar",
     "Metrics",
+    "PairedMetrics",
     "ReliabilityCurve",
+    "RetrievalMetrics",
     "RiskCoverageCurve",
     "adaptive_calibration_error",
     "auroc",
     "brier_score",
+    "compare_probabilities",
     "confusion_counts",
     "evaluate_probabilities",
+    "evaluate_retrieval",
     "expected_calibration_error",
+    "mcnemar",
     "plot_confusion",
     "plot_reliability",
     "plot_risk_coverage",

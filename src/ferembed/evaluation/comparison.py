@@ -1,0 +1,158 @@
+"""Two systems on the same images: McNemar's test and the paired bootstrap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ferembed.estimators.probabilities import Floats, as_probabilities
+from ferembed.evaluation.bootstrap import RESAMPLES, Interval, interval, resampled_figures
+from ferembed.evaluation.metrics import Metrics, class_codes, evaluate_probabilities
+
+FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece")
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """McNemar's test of two systems' answers to the same images (McNemar 1947).
+
+    Attributes
+    ----------
+    both, only_first, only_second, neither : int
+        Images that both, one or none of the systems names rightly.
+    p_value : float
+        Two-sided mid-p value of the binomial test that each system is as often the only one right. It keeps the level
+        at small counts without the exact test's loss of power (Fagerland, Lydersen and Laake 2013).
+    p_exact : float
+        The exact two-sided value.
+    """
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p_value: float
+    p_exact: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of two systems, by the paired bootstrap.
+
+    Attributes
+    ----------
+    first, second : float
+    difference : float
+        ``second - first``.
+    interval : Interval
+        95% of the differences over images drawn again, the same for both systems.
+    p_value : float
+        Two-sided: twice the share of resamples in which the difference is on the other side of 0 or on it, at most 1.
+        No less than 2 / (resamples + 1).
+    """
+
+    first: float
+    second: float
+    difference: float
+    interval: Interval
+    p_value: float
+
+
+@dataclass(frozen=True)
+class PairedMetrics:
+    """What :func:`compare_probabilities` measures."""
+
+    first: Metrics
+    second: Metrics
+    mcnemar: McNemar
+    differences: dict[str, Difference]
+    count: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures as JSON values."""
+        return asdict(self)
+
+
+def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
+    """Whether two systems are right equally often, from the images that only one of them names rightly.
+
+    Parameters
+    ----------
+    first_right, second_right : array-like of bool, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ or there is no image.
+
+    Examples
+    --------
+    >>> test = mcnemar([True] * 9 + [False], [True] * 4 + [False] * 6)
+    >>> test.only_first, test.only_second, round(test.p_exact, 5), round(test.p_value, 5)
+    (5, 0, 0.0625, 0.03125)
+    """
+    from scipy.stats import binom
+
+    a, b = np.asarray(first_right, dtype=bool), np.asarray(second_right, dtype=bool)
+    if a.ndim != 1 or a.shape != b.shape or not a.size:
+        raise ValueError(f"Need the answers of two systems to the same images; got shapes {a.shape} and {b.shape}.")
+    only_first, only_second = int((a & ~b).sum()), int((~a & b).sum())
+    fewer, either = min(only_first, only_second), only_first + only_second
+    exact = min(1.0, 2 * float(binom.cdf(fewer, either, 0.5)))
+    middle = 2 * float(binom.cdf(fewer, either, 0.5) - 0.5 * binom.pmf(fewer, either, 0.5))
+    return McNemar(int((a & b).sum()), only_first, only_second, int((~a & ~b).sum()), min(1.0, middle), exact)
+
+
+def compare_probabilities(
+    y_true: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
+    classes: Sequence[Any],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> PairedMetrics:
+    """Measure two systems on the same images, each alone and the second against the first.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        True classes, as they are named in ``classes``.
+    first, second : array-like of float, shape (n, c)
+        Each row a distribution.
+    classes : sequence of length c
+        The class of each column.
+    resamples, seed : int
+        As for :func:`evaluate_probabilities`; 1 resample or more.
+
+    Raises
+    ------
+    ValueError
+        As :func:`evaluate_probabilities` does.
+    """
+    one = evaluate_probabilities(y_true, first, classes, resamples=resamples, seed=seed)
+    two = evaluate_probabilities(y_true, second, classes, resamples=resamples, seed=seed)
+    codes = class_codes(y_true, classes)
+    a, b = as_probabilities(first), as_probabilities(second)
+    drawn_a, drawn_b = (resampled_figures(each, codes, resamples, seed) for each in (a, b))
+    return PairedMetrics(
+        first=one,
+        second=two,
+        mcnemar=mcnemar(a.argmax(axis=1) == codes, b.argmax(axis=1) == codes),
+        differences={
+            name: _difference(getattr(one, name), getattr(two, name), drawn_b[name] - drawn_a[name]) for name in FIGURES
+        },
+        count=len(codes),
+    )
+
+
+def _difference(first: float, second: float, drawn: Floats) -> Difference:
+    below, above = int((drawn <= 0).sum()), int((drawn >= 0).sum())
+    bounds = interval(drawn)
+    assert bounds is not None
+    p_value = min(1.0, 2 * (min(below, above) + 1) / (len(drawn) + 1))
+    return Difference(first, second, second - first, bounds, p_value)

@@ -1,0 +1,176 @@
+"""Bootstrap intervals and comparisons against loops, scikit-learn, scipy and simulated truths."""
+
+import json
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from ferembed.evaluation import bootstrap, compare_probabilities, evaluate_probabilities, mcnemar
+from ferembed.evaluation.comparison import FIGURES
+
+NAMES = ["angry", "happy", "sad"]
+
+
+def answers(seed, n=60, c=3):
+    rng = np.random.default_rng(seed)
+    return rng.dirichlet(np.ones(c), n), rng.integers(0, c, n)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000), n=st.integers(1, 40))
+def test_every_resample_is_the_figure_of_the_images_it_drew(seed, n):
+    proba, codes = answers(seed, n)
+    drawn = bootstrap.resampled_figures(proba, codes, 8, seed)
+    counts = np.concatenate(list(bootstrap.draw_counts(n, 8, seed))).astype(int)
+    assert (counts.sum(axis=1) == n).all()
+    for b, times in enumerate(counts):
+        rows = np.repeat(np.arange(n), times)
+        alone = evaluate_probabilities(np.array(NAMES)[codes[rows]], proba[rows], NAMES)
+        for name in FIGURES:
+            assert drawn[name][b] == pytest.approx(getattr(alone, name), abs=1e-9), name
+        for code, metrics in enumerate(alone.per_class.values()):
+            for name in ("recall", "precision"):
+                expected = getattr(metrics, name)
+                assert drawn[name][b, code] == pytest.approx(math.nan if expected is None else expected, nan_ok=True)
+
+
+def test_means_leave_undefined_values_out():
+    values = np.array([[1.0, math.nan], [3.0, 5.0], [8.0, 7.0]])
+    counts = np.concatenate(list(bootstrap.draw_counts(3, 200, 4)))
+    for row, mean in zip(counts, bootstrap.resampled_means(values, 200, 4), strict=True):
+        assert mean[0] == pytest.approx(row @ values[:, 0] / 3)
+        rest = row[1] + row[2]
+        expected = (row[1] * 5 + row[2] * 7) / rest if rest else math.nan
+        assert mean[1] == pytest.approx(expected, nan_ok=True)
+
+
+def test_blocks_bound_the_memory_and_change_nothing_they_should_not(monkeypatch):
+    monkeypatch.setattr(bootstrap, "_BLOCK", 200)
+    blocks = list(bootstrap.draw_counts(50, 10, 0))
+    assert [len(block) for block in blocks] == [4, 4, 2]
+    assert all((block.sum(axis=1) == 50).all() for block in blocks)
+
+
+def test_intervals_surround_their_figures_and_repeat_with_the_seed():
+    proba, codes = answers(3, 500)
+    truth = np.array(NAMES)[codes]
+    measured = evaluate_probabilities(truth, proba, NAMES, resamples=400, seed=1)
+    again = evaluate_probabilities(truth, proba, NAMES, resamples=400, seed=1)
+    other = evaluate_probabilities(truth, proba, NAMES, resamples=400, seed=2)
+    assert measured == again
+    assert measured.intervals != other.intervals
+    assert set(measured.intervals) == set(FIGURES)
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier"):
+        low, high = measured.intervals[name]
+        assert low < getattr(measured, name) < high
+    for metrics in measured.per_class.values():
+        for name in ("recall", "precision", "f1"):
+            assert metrics.intervals[name].low < getattr(metrics, name) < metrics.intervals[name].high
+    assert json.loads(json.dumps(measured.to_dict()))["intervals"]["accuracy"] == list(measured.intervals["accuracy"])
+
+
+def test_more_images_narrow_the_interval_as_their_square_root():
+    def width(n):
+        proba, codes = answers(5, n)
+        bounds = evaluate_probabilities(np.array(NAMES)[codes], proba, NAMES, resamples=1000).intervals["accuracy"]
+        return bounds.high - bounds.low
+
+    assert width(400) / width(6400) == pytest.approx(4.0, rel=0.2)
+
+
+def test_ninety_five_of_a_hundred_intervals_hold_the_truth():
+    held = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        right = rng.random(200) < 0.7
+        proba = np.where(right[:, None], [0.8, 0.2], [0.2, 0.8])
+        low, high = evaluate_probabilities(["a"] * 200, proba, ["a", "b"], resamples=300, seed=seed).intervals[
+            "accuracy"
+        ]
+        held += low <= 0.7 <= high
+    assert 0.90 <= held / 200 <= 0.99
+
+
+def test_a_class_without_rows_has_no_interval():
+    measured = evaluate_probabilities(["a", "a"], [[0.6, 0.4], [0.7, 0.3]], ["a", "b"], resamples=20)
+    assert measured.per_class["b"].intervals == {}
+    assert measured.per_class["a"].intervals["recall"] == (1.0, 1.0)
+
+
+def test_a_thousand_resamples_of_the_public_test_split_take_less_than_two_seconds():
+    proba, codes = answers(0, 3589, 7)
+    start = time.perf_counter()
+    evaluate_probabilities(codes, proba, range(7), resamples=1000)
+    assert time.perf_counter() - start < 2.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(first=st.lists(st.booleans(), min_size=1, max_size=40), seed=st.integers(0, 1000))
+def test_mcnemar_against_scipy_and_a_sum(first, seed):
+    second = (np.random.default_rng(seed).random(len(first)) < 0.5).tolist()
+    test = mcnemar(first, second)
+    b = sum(x and not y for x, y in zip(first, second, strict=True))
+    c = sum(y and not x for x, y in zip(first, second, strict=True))
+    assert (test.only_first, test.only_second) == (b, c)
+    assert test.both + test.only_first + test.only_second + test.neither == len(first)
+    assert test.p_exact == pytest.approx(binomtest(b, b + c).pvalue if b + c else 1.0)
+    chances = [math.comb(b + c, k) / 2 ** (b + c) for k in range(b + c + 1)]
+    tail = sum(chances[: min(b, c)]) + chances[min(b, c)] / 2
+    assert test.p_value == pytest.approx(2 * tail)
+    swapped = mcnemar(second, first)
+    assert (swapped.only_first, swapped.only_second, swapped.p_value) == (c, b, test.p_value)
+
+
+def test_mcnemar_refuses_other_images():
+    with pytest.raises(ValueError, match=r"shapes \(2,\) and \(1,\)"):
+        mcnemar([True, False], [True])
+
+
+def test_a_system_does_not_differ_from_itself():
+    proba, codes = answers(1)
+    paired = compare_probabilities(codes, proba, proba, range(3), resamples=100)
+    assert paired.mcnemar.p_value == 1.0
+    for difference in paired.differences.values():
+        assert (difference.difference, difference.interval, difference.p_value) == (0.0, (0.0, 0.0), 1.0)
+
+
+def test_pairs_tell_apart_what_intervals_alone_cannot():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 3, 400)
+    first = np.where(rng.random(400)[:, None] < 0.7, np.eye(3)[codes], np.eye(3)[(codes + 1) % 3]) * 0.7 + 0.1
+    second = first.copy()
+    mended = np.flatnonzero(first.argmax(axis=1) != codes)[:20]
+    second[mended] = np.eye(3)[codes[mended]] * 0.7 + 0.1
+    paired = compare_probabilities(codes, first, second, range(3))
+    assert paired.first.intervals["accuracy"].high > paired.second.intervals["accuracy"].low
+    gain = paired.differences["accuracy"]
+    assert gain.difference == pytest.approx(20 / 400)
+    assert gain.interval.low > 0
+    assert gain.p_value < 0.01
+    assert paired.mcnemar.only_second == 20
+    assert paired.mcnemar.only_first == 0
+    back = compare_probabilities(codes, second, first, range(3)).differences["accuracy"]
+    assert back.interval == pytest.approx((-gain.interval.high, -gain.interval.low))
+    json.dumps(paired.to_dict(), allow_nan=False)
+
+
+def test_equal_systems_seldom_differ():
+    called = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        codes = np.zeros(150, int)
+        first, second = (np.where(rng.random(150)[:, None] < 0.6, [0.9, 0.1], [0.1, 0.9]) for _ in range(2))
+        called += (
+            compare_probabilities(codes, first, second, [0, 1], resamples=200).differences["accuracy"].p_value < 0.05
+        )
+    assert called <= 12
+
+
+def test_bootstrap_refuses_nothing_to_draw():
+    with pytest.raises(ValueError, match="one image and one resample or more; got 0 and 5"):
+        next(bootstrap.draw_counts(0, 5, 0))

@@ -1,0 +1,125 @@
+"""Retrieval figures against loops, scikit-learn and known answers."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import silhouette_samples
+
+from ferembed.evaluation import evaluate_retrieval, retrieval
+from ferembed.evaluation.retrieval import retrieval_by_query, silhouette_by_query
+
+
+def unit(rng, n, d=4):
+    vectors = rng.normal(size=(n, d))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def naive(query, label, gallery, labels, k):
+    """Recall at k and average precision at R of one query, as they are written down."""
+    order = sorted(range(len(gallery)), key=lambda i: (-(query @ gallery[i]), labels[i] == label))
+    hits = [labels[i] == label for i in order]
+    r = sum(hits)
+    average = sum(sum(hits[: i + 1]) / (i + 1) for i in range(r) if hits[i]) / r if r else 0.0
+    return float(any(hits[:k])), average
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), q=st.integers(1, 12), g=st.integers(1, 30), c=st.integers(1, 5))
+def test_against_a_loop(seed, q, g, c):
+    rng = np.random.default_rng(seed)
+    queries, gallery = unit(rng, q), unit(rng, g)
+    labels, own = rng.integers(0, c, q), rng.integers(0, c, g)
+    hits, precision = retrieval_by_query(queries, labels, gallery, own, recalls=(1, 3))
+    for i in range(q):
+        for place, k in enumerate((1, 3)):
+            recall, average = naive(queries[i], labels[i], gallery, own, k)
+            assert hits[i, place] == recall
+            assert precision[i] == pytest.approx(average)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), g=st.integers(1, 20))
+def test_ties_count_against_the_system(seed, g):
+    rng = np.random.default_rng(seed)
+    gallery = np.eye(3)[rng.integers(0, 3, g)] * rng.choice([-1, 1], (g, 1))
+    own = rng.integers(0, 2, g)
+    queries, labels = np.concatenate([np.eye(3), -np.eye(3)]), np.array([0, 1, 0, 1, 0, 1])
+    for kind in (np.float32, np.float64):
+        hits, precision = retrieval_by_query(queries.astype(kind), labels, gallery.astype(kind), own, recalls=(2,))
+        for i in range(6):
+            recall, average = naive(queries[i], labels[i], gallery, own, 2)
+            assert (hits[i, 0], precision[i]) == (recall, pytest.approx(average))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(3, 40), c=st.integers(2, 5))
+def test_silhouette_against_scikit_learn(seed, n, c):
+    rng = np.random.default_rng(seed)
+    vectors, labels = unit(rng, n), rng.integers(0, c, n)
+    found = silhouette_by_query(vectors, labels)
+    if not 2 <= len(set(labels.tolist())) <= n - 1:
+        assert (found is None) == (len(set(labels.tolist())) < 2)
+        return
+    np.testing.assert_allclose(found, silhouette_samples(vectors, labels, metric="cosine"), atol=1e-9)
+
+
+def test_a_query_in_the_gallery_finds_itself_and_perfect_classes_score_one():
+    vectors, labels = np.eye(4)[[0, 0, 1, 1, 2, 2]], [0, 0, 1, 1, 2, 2]
+    measured = evaluate_retrieval(vectors, labels, vectors, labels)
+    assert (measured.recall_at_1, measured.recall_at_10, measured.map_at_r, measured.silhouette) == (1, 1, 1, 1)
+    assert measured.count == 6
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_recalls_rise_with_k_and_rotation_changes_nothing(seed):
+    rng = np.random.default_rng(seed)
+    queries, gallery = unit(rng, 20), unit(rng, 50)
+    labels, own = rng.integers(0, 4, 20), rng.integers(0, 4, 50)
+    measured = evaluate_retrieval(queries, labels, gallery, own)
+    assert measured.recall_at_1 <= measured.recall_at_5 <= measured.recall_at_10 <= 1
+    turn = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    turned = evaluate_retrieval(queries @ turn, labels, gallery @ turn, own)
+    assert turned.map_at_r == pytest.approx(measured.map_at_r)
+    assert turned.silhouette == pytest.approx(measured.silhouette)
+
+
+def test_blocks_change_nothing(monkeypatch):
+    rng = np.random.default_rng(0)
+    arguments = unit(rng, 30), rng.integers(0, 3, 30), unit(rng, 40), rng.integers(0, 3, 40)
+    whole = evaluate_retrieval(*arguments)
+    monkeypatch.setattr(retrieval, "_BLOCK", 100)
+    assert evaluate_retrieval(*arguments) == whole
+
+
+def test_intervals_and_json():
+    rng = np.random.default_rng(0)
+    queries, labels = unit(rng, 300), rng.integers(0, 3, 300)
+    measured = evaluate_retrieval(queries, labels, queries[::-1], labels[::-1], resamples=200)
+    low, high = measured.intervals["silhouette"]
+    assert low < measured.silhouette < high
+    assert measured.intervals["recall_at_1"] == (1.0, 1.0)
+    read = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
+    assert read[read["primary"]] == measured.map_at_r
+
+
+def test_one_class_has_no_silhouette():
+    measured = evaluate_retrieval(np.eye(3), [1, 1, 1], np.eye(3), [1, 1, 1], resamples=10)
+    assert measured.silhouette is None
+    assert "silhouette" not in measured.intervals
+
+
+@pytest.mark.parametrize(
+    ("shapes", "sentence"),
+    [
+        (((2, 3), (2,), (2, 4), (2,)), r"one length; got \(2, 3\) and \(2, 4\)"),
+        (((0, 3), (0,), (2, 3), (2,)), "one vector or more"),
+        (((2, 3), (1,), (2, 3), (2,)), "2 queries and 2 gallery vectors need as many labels"),
+    ],
+)
+def test_mistakes_are_told(shapes, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        evaluate_retrieval(*(np.ones(shape) for shape in shapes))
