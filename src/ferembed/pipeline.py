@@ -7,8 +7,10 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ferembed.data.dataset import FaceDataset
 from ferembed.recognizer import Recognizer
@@ -19,7 +21,16 @@ RUN = "run.json"
 PACKAGES = ("ferembed", "torch", "timm", "pytorch-metric-learning", "lightning", "faiss-cpu", "scikit-learn", "numpy")
 
 
-def train(recipe: Recipe, train: FaceDataset, val: FaceDataset, out: str | os.PathLike[str]) -> Recognizer:
+def train(
+    recipe: Recipe,
+    train: FaceDataset,
+    val: FaceDataset,
+    out: str | os.PathLike[str],
+    *,
+    accelerator: str = "auto",
+    devices: int | str | Sequence[int] = 1,
+    strategy: str = "auto",
+) -> Recognizer:
     """Train a recogniser and save it.
 
     A finished run is read back at once. A run that was cut off goes on from its last epoch.
@@ -32,6 +43,10 @@ def train(recipe: Recipe, train: FaceDataset, val: FaceDataset, out: str | os.Pa
     out : path
         Folder of the run: ``recipe.yaml``, ``run.json``, ``checkpoints/``, ``logs/``, ``losses.safetensors`` and
         ``recognizer/``.
+    accelerator, devices, strategy
+        As of :class:`lightning.pytorch.Trainer`. With ``devices=2, strategy="ddp"`` Lightning starts the script again
+        in a second process, which returns from here with the same recogniser. Each process has batches of the recipe's
+        size, and the losses see the embeddings of all of them.
 
     Returns
     -------
@@ -43,29 +58,38 @@ def train(recipe: Recipe, train: FaceDataset, val: FaceDataset, out: str | os.Pa
         If ``out`` holds a run of another recipe or of other data; the sentence says what differs.
     DataError
         If the splits do not fit each other or the recipe.
+    TrainingError
+        If the loss stops being a number or memory runs out; the sentence says which settings to change.
     """
     folder = Path(out)
     data = {"train": fingerprint(train), "validation": fingerprint(val)}
     _check_same_run(folder, recipe, data)
     if (folder / RUN).is_file():
         return Recognizer.load(folder)
+    from ferembed.training.distributed import is_first, wait_for_all
     from ferembed.training.fit import fit_network
 
     write_text(folder / "recipe.yaml", recipe.to_yaml())
     write_json(folder / "data.json", data)
     started = time.monotonic()
-    network = fit_network(recipe, train.without_blank(), val.without_blank(), folder)
-    info = {
+    where: dict[str, Any] = {"accelerator": accelerator, "devices": devices, "strategy": strategy}
+    network = fit_network(recipe, train.without_blank(), val.without_blank(), folder, **where)
+    if is_first():
+        info = _info(recipe, data, time.monotonic() - started)
+        Recognizer.build(network, train, val, info=info).save(folder / "recognizer")
+        write_json(folder / RUN, info)
+    wait_for_all()
+    return Recognizer.load(folder)
+
+
+def _info(recipe: Recipe, data: dict[str, str], seconds: float) -> dict[str, Any]:
+    return {
         "recipe": recipe.model_dump(mode="json"),
         "data": data,
         "versions": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(seconds, 1),
     }
-    recognizer = Recognizer.build(network, train, val, info=info)
-    recognizer.save(folder / "recognizer")
-    write_json(folder / RUN, info)
-    return recognizer
 
 
 def fingerprint(faces: FaceDataset) -> str:
@@ -76,6 +100,8 @@ def fingerprint(faces: FaceDataset) -> str:
 
 
 def _check_same_run(folder: Path, recipe: Recipe, data: dict[str, str]) -> None:
+    if not (folder / RUN).is_file() and not any(folder.glob("checkpoints/*.ckpt")):
+        return
     if (folder / "recipe.yaml").is_file():
         changes = Recipe.from_yaml(folder / "recipe.yaml").differences(recipe)
         if changes:

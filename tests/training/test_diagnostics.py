@@ -54,8 +54,24 @@ def test_class_distances_equal_a_loop():
         far = [i for i in range(20) if labels[i] != c]
         within.append(np.mean([float((vectors[i] - vectors[j]).norm()) for i in mine for j in mine if i != j]))
         between.append(np.mean([float((vectors[i] - vectors[j]).norm()) for i in mine for j in far]))
-    measured = class_distances(vectors, labels)
-    np.testing.assert_allclose([float(m) for m in measured], [np.mean(within), np.mean(between)], rtol=1e-4)
+    measured = class_distances(vectors, labels, 4)
+    np.testing.assert_allclose(measured[0], [*within, np.nan], rtol=1e-4)
+    np.testing.assert_allclose(measured[1], [*between, np.nan], rtol=1e-4)
+
+
+def test_the_mean_distances_leave_absent_classes_out():
+    vectors, labels = sphere(20, seed=2)
+    figures = embedding_figures(vectors, labels, vectors, labels, ("a", "b", "c", "absent"))
+    for kind in ("distance_within", "distance_between"):
+        present = [float(figures[f"{kind}/{name}"]) for name in "abc"]
+        assert np.isnan(figures[f"{kind}/absent"])
+        assert float(figures[kind]) == pytest.approx(np.mean(present))
+
+
+def test_active_triplets_are_found_among_rows_sorted_by_class():
+    vectors, _ = sphere(600)
+    labels = torch.arange(3).repeat_interleave(200)
+    assert 0.3 < embedding_figures(vectors, labels, vectors, labels, "abc")["active_triplets"] < 1
 
 
 def test_active_triplets_equal_a_loop():
@@ -76,7 +92,7 @@ def test_one_class_alone_has_no_triplets_and_no_distance_between():
     vectors, _ = sphere(6)
     labels = torch.zeros(6, dtype=torch.long)
     assert active_triplets(vectors, labels) == 0
-    assert class_distances(vectors, labels)[1] == 0
+    assert class_distances(vectors, labels, 1)[1].isnan()
 
 
 def test_spread_is_0_for_a_point_and_1_for_a_cross():
@@ -84,5 +100,5 @@ def test_spread_is_0_for_a_point_and_1_for_a_cross():
     point = torch.eye(4)[[0, 0, 0, 0]]
     cross = torch.cat([torch.eye(2), -torch.eye(2)])
     gallery = torch.eye(4)
-    assert embedding_figures(point, labels, gallery, labels)["spread"] == 0
-    assert embedding_figures(cross, labels, torch.eye(2), labels[:2])["spread"] == 1
+    assert embedding_figures(point, labels, gallery, labels, "ab")["spread"] == 0
+    assert embedding_figures(cross, labels, torch.eye(2), labels[:2], "ab")["spread"] == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,23 +11,38 @@ from ferembed.cli.options import Data
 
 RecipeName = Annotated[str, typer.Option("--recipe", help="A name from `ferembed recipes`, or a YAML file.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; an unfinished run in it goes on.")]
+Accelerator = Annotated[str, typer.Option(help="Where to compute, as Lightning names it: auto, cpu, gpu, mps.")]
+Devices = Annotated[str, typer.Option(help="How many devices, their numbers (0,2), or auto for all.")]
+Strategy = Annotated[str, typer.Option(help="How several devices work together, such as ddp.")]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a field, such as optimizer.lr=0.05.")]
 
 
-def command(data: Data, out: Out, recipe: RecipeName = "quick", changes: Changes = None) -> None:
+def command(
+    data: Data,
+    out: Out,
+    recipe: RecipeName = "quick",
+    changes: Changes = None,
+    accelerator: Accelerator = "auto",
+    devices: Devices = "1",
+    strategy: Strategy = "auto",
+) -> None:
     """Train a recogniser on the train split; the validation split selects and calibrates."""
     from ferembed.assessment import evaluate
     from ferembed.cli.tables import metrics_table, show
     from ferembed.data import load_dataset
     from ferembed.pipeline import RUN, train
     from ferembed.training import Recipe
+    from ferembed.training.distributed import is_first
 
     chosen = Recipe.named(recipe).override(changes or [])
     faces = load_dataset(data)
     show(f"{faces}")
     validation = faces.split("validation")
     finished = (out / RUN).is_file()
-    recognizer = train(chosen, faces.split("train"), validation, out)
+    where: dict[str, Any] = {"accelerator": accelerator, "devices": devices, "strategy": strategy}
+    recognizer = train(chosen, faces.split("train"), validation, out, **where)
+    if not is_first():
+        return
     if not finished:
         show(metrics_table(evaluate(recognizer, validation)))
     show(f"saved in {out}; `ferembed predict {out} IMAGE` asks it.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -11,7 +13,9 @@ MARGIN = 0.2
 TRIPLET_SAMPLE = 192
 
 
-def embedding_figures(queries: Tensor, labels: Tensor, gallery: Tensor, gallery_labels: Tensor) -> dict[str, Tensor]:
+def embedding_figures(
+    queries: Tensor, labels: Tensor, gallery: Tensor, gallery_labels: Tensor, classes: Sequence[str]
+) -> dict[str, Tensor]:
     """Figures of query embeddings (q, d) against gallery embeddings (g, d), all unit vectors.
 
     Returns
@@ -19,22 +23,26 @@ def embedding_figures(queries: Tensor, labels: Tensor, gallery: Tensor, gallery_
     dict of str to scalar Tensor
         ``knn_accuracy`` of the soft vote of 30 neighbours; ``recall_at_1`` and ``map_at_r`` (Musgrave et al. 2020), in
         0 to 1; ``spread``, the variance of the queries on the sphere, 0 where all are one point and 1 where they cancel
-        out; ``distance_within`` and ``distance_between``, the mean Euclidean distances of pairs of one class and of
-        two, averaged over classes; ``active_triplets``, the share of triplets among some of the queries whose negative
-        is not farther than the positive by 0.2.
+        out; ``distance_within/CLASS`` and ``distance_between/CLASS``, the mean Euclidean distances of the class's
+        queries to each other and to those of other classes, and their means over the classes, ``distance_within`` and
+        ``distance_between``; ``active_triplets``, the share of triplets among some of the queries whose negative is not
+        farther than the positive by 0.2.
     """
     similarity = queries @ gallery.T
     votes = _soft_vote(similarity, gallery_labels)
     recall_at_1, map_at_r = retrieval(similarity, labels, gallery_labels)
-    within, between = class_distances(queries, labels)
+    some = slice(None, None, -(-len(queries) // TRIPLET_SAMPLE))
+    within, between = class_distances(queries, labels, len(classes))
     return {
         "knn_accuracy": (votes.argmax(dim=1) == labels).float().mean(),
         "recall_at_1": recall_at_1,
         "map_at_r": map_at_r,
         "spread": 1 - queries.mean(dim=0).square().sum(),
-        "distance_within": within,
-        "distance_between": between,
-        "active_triplets": active_triplets(queries[:TRIPLET_SAMPLE], labels[:TRIPLET_SAMPLE]),
+        "distance_within": within.nanmean(),
+        "distance_between": between.nanmean(),
+        **{f"distance_within/{name}": value for name, value in zip(classes, within, strict=True)},
+        **{f"distance_between/{name}": value for name, value in zip(classes, between, strict=True)},
+        "active_triplets": active_triplets(queries[some], labels[some]),
     }
 
 
@@ -65,20 +73,18 @@ def retrieval(similarity: Tensor, labels: Tensor, gallery_labels: Tensor) -> tup
     return hits[:, 0].mean(), average[known].mean() if known.any() else average.new_zeros(())
 
 
-def class_distances(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean distance of pairs within a class and of pairs of two, each averaged over classes; 0 without pairs."""
+def class_distances(embeddings: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Mean distance of each class's embeddings to each other and to those of other classes, (c,); NaN without pairs."""
     distance = torch.cdist(embeddings, embeddings)
     same = labels[:, None] == labels[None]
     other_self = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    means = [_mean_by_class(distance, labels, mask) for mask in (same & other_self, ~same)]
+    means = [_mean_by_class(distance, labels, mask, num_classes) for mask in (same & other_self, ~same)]
     return means[0], means[1]
 
 
-def _mean_by_class(distance: Tensor, labels: Tensor, pairs: Tensor) -> Tensor:
-    sums = distance.new_zeros(int(labels.max()) + 1).index_add_(0, labels, (distance * pairs).sum(dim=1))
-    counts = distance.new_zeros(len(sums)).index_add_(0, labels, pairs.sum(dim=1).float())
-    present = counts > 0
-    return (sums[present] / counts[present]).mean() if present.any() else distance.new_zeros(())
+def _mean_by_class(distance: Tensor, labels: Tensor, pairs: Tensor, num_classes: int) -> Tensor:
+    sums = distance.new_zeros(num_classes).index_add_(0, labels, (distance * pairs).sum(dim=1))
+    return sums / distance.new_zeros(num_classes).index_add_(0, labels, pairs.sum(dim=1).float())
 
 
 def active_triplets(embeddings: Tensor, labels: Tensor) -> Tensor:

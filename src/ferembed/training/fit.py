@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from safetensors.torch import save_file
 
@@ -22,17 +22,28 @@ from ferembed.models import Encoder, Network
 from ferembed.storage import atomic_path
 from ferembed.training.averaging import MovingAverage
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
+from ferembed.training.distributed import is_first, wait_for_all
 from ferembed.training.faces import FaceData
-from ferembed.training.guards import StopAtNaN, WarnOfCollapse
+from ferembed.training.guards import StopAtNaN, WarnOfCollapse, explain_memory
 from ferembed.training.module import MetricLearner
 from ferembed.training.progress import progress_callbacks
 from ferembed.training.recipe import Recipe
 from ferembed.training.signals import SaveOnSignal
+from ferembed.training.yaml_errors import RecipeError
 
 MONITOR = "validation/knn_accuracy"
 
 
-def fit_network(recipe: Recipe, train: FaceDataset, validation: FaceDataset, out: str | os.PathLike[str]) -> Network:
+def fit_network(
+    recipe: Recipe,
+    train: FaceDataset,
+    validation: FaceDataset,
+    out: str | os.PathLike[str],
+    *,
+    accelerator: str = "auto",
+    devices: int | str | Sequence[int] = 1,
+    strategy: str = "auto",
+) -> Network:
     """Train a network and return it with the weights of its best validated epoch.
 
     Parameters
@@ -43,6 +54,8 @@ def fit_network(recipe: Recipe, train: FaceDataset, validation: FaceDataset, out
     out : path
         Folder for checkpoints (``checkpoints/``), CSV and TensorBoard logs (``logs/``) and the losses' own parameters
         (``losses.safetensors``). If it holds a checkpoint, training goes on from it.
+    accelerator, devices, strategy
+        As of :class:`lightning.pytorch.Trainer`: where to compute, on how many devices, and how they work together.
 
     Returns
     -------
@@ -54,23 +67,32 @@ def fit_network(recipe: Recipe, train: FaceDataset, validation: FaceDataset, out
     On one CPU thread the same recipe and data give the same losses to the last bit, whether or not the run was cut
     off; on several threads sums are ordered differently from run to run, and runs agree only to rounding.
 
+    With several devices (``strategy="ddp"``) each has batches of the recipe's size, and every loss sees the embeddings
+    of all of them: two devices with batches of 64 learn as one with 128 would, batch normalisation on a CPU aside.
+
     Raises
     ------
     DataError
         If the two splits name different classes, or votes are to be learnt and the training split has none.
+    RecipeError
+        If the device cannot do what the recipe asks for.
+    TrainingError
+        If the loss stops being a number or memory runs out: the sentence says which settings to change.
     """
     if train.classes != validation.classes:
         raise DataError(f"train names the classes {train.classes}, validation {validation.classes}: they must agree.")
     folder = Path(out)
     checkpoints = folder / "checkpoints"
     module = _learner(recipe, train)
-    trainer = _trainer(recipe, folder, checkpoints)
+    trainer = _trainer(recipe, folder, checkpoints, accelerator=accelerator, devices=devices, strategy=strategy)
     last = checkpoints / "last.ckpt"
-    with _quiet():
+    with _quiet(), explain_memory(recipe):
         trainer.fit(module, FaceData(recipe, train, validation), ckpt_path=last if last.is_file() else None)
+    wait_for_all()
     module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(checkpoints / "best.ckpt")["state_dict"])
-    with atomic_path(folder / "losses.safetensors") as draft:
-        save_file({k: v.contiguous() for k, v in module.loss.state_dict().items()}, draft)
+    if is_first():
+        with atomic_path(folder / "losses.safetensors") as draft:
+            save_file({k: v.contiguous() for k, v in module.loss.state_dict().items()}, draft)
     return module.network.cpu().eval()
 
 
@@ -90,10 +112,13 @@ def _learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
         embedding_dim=recipe.encoder.embedding_dim,
         class_counts=list(train.class_counts().values()),
     )
-    return MetricLearner(recipe, network.to(memory_format=torch.channels_last), loss)
+    if recipe.compile:
+        network.compile()
+    return MetricLearner(recipe, network.to(memory_format=torch.channels_last), loss, train.classes)
 
 
-def _trainer(recipe: Recipe, folder: Path, checkpoints: Path) -> pl.Trainer:
+def _trainer(recipe: Recipe, folder: Path, checkpoints: Path, *, accelerator: str, **where: Any) -> pl.Trainer:
+    on_gpu = accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
     callbacks: list[Callback] = [
         *progress_callbacks(),
         _keep(checkpoints, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=False),
@@ -104,11 +129,16 @@ def _trainer(recipe: Recipe, folder: Path, checkpoints: Path) -> pl.Trainer:
     ]
     if recipe.average is not None:
         callbacks.insert(0, MovingAverage(recipe.average))
+    if recipe.patience is not None:
+        callbacks.append(EarlyStopping(MONITOR, mode="max", patience=recipe.patience, check_on_train_epoch_end=False))
     logs = folder / "logs"
     with _quiet():
         return pl.Trainer(
             max_epochs=recipe.epochs,
-            precision=_precision(recipe.precision),
+            accelerator=accelerator,
+            precision=_precision(recipe.precision, on_gpu=on_gpu),
+            sync_batchnorm=on_gpu,
+            **where,
             callbacks=callbacks,
             logger=[CSVLogger(logs, name="", version="csv"), TensorBoardLogger(logs, name="", version="tensorboard")],
             plugins=[SafetensorsCheckpointIO()],
@@ -126,11 +156,13 @@ def _keep(folder: Path, name: str, **when: Any) -> ModelCheckpoint:
     return ModelCheckpoint(folder, name, enable_version_counter=False, **when)
 
 
-def _precision(name: str) -> Any:
+def _precision(name: str, *, on_gpu: bool) -> Any:
+    if name == "fp16" and not on_gpu:
+        raise RecipeError("precision fp16 needs a GPU: take bf16, fp32 or auto.")
     fixed = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
     if name in fixed:
         return fixed[name]
-    if torch.cuda.is_available():
+    if on_gpu:
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     return "bf16-mixed" if torch.cpu.get_capabilities().get("amx_bf16") else "32-true"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from ferembed.losses import CombinedLoss, Outputs
 from ferembed.models import Network
 from ferembed.training.diagnostics import embedding_figures
+from ferembed.training.distributed import gather_outputs
 from ferembed.training.faces import FaceBatch, step_seed
 from ferembed.training.recipe import OptimizerConfig, Recipe
 
@@ -20,11 +22,12 @@ from ferembed.training.recipe import OptimizerConfig, Recipe
 class MetricLearner(pl.LightningModule):
     """A network, the losses it is trained with, and k-NN accuracy as what validation selects by."""
 
-    def __init__(self, recipe: Recipe, network: Network, loss: CombinedLoss) -> None:
+    def __init__(self, recipe: Recipe, network: Network, loss: CombinedLoss, classes: Sequence[str]) -> None:
         super().__init__()
         self.recipe = recipe
         self.network = network
         self.loss = loss
+        self.classes = tuple(classes)
         self._means = RunningMeans()
         self._seen: list[list[tuple[Tensor, Tensor | None, Tensor]]] = [[], []]
 
@@ -38,7 +41,7 @@ class MetricLearner(pl.LightningModule):
         embeddings, logits, vote_logits = self.network(batch.images)
         outputs = Outputs(embeddings, batch.labels, logits=logits, votes=batch.votes, vote_logits=vote_logits)
         total: Tensor
-        total, parts = self.loss(outputs)
+        total, parts = self.loss(gather_outputs(outputs))
         self._means.add({"loss": total.detach(), **parts})
         if self.trainer.is_last_batch:
             means = {f"train/{name}": value for name, value in self._means.take().items()}
@@ -53,7 +56,7 @@ class MetricLearner(pl.LightningModule):
         gallery, gallery_labels, _ = _joined(self._seen[0])
         queries, labels, logits = _joined(self._seen[1])
         self._seen = [[], []]
-        figures = embedding_figures(queries, labels, gallery, gallery_labels)
+        figures = embedding_figures(queries, labels, gallery, gallery_labels, self.classes)
         self.log_dict({f"validation/{name}": value for name, value in figures.items()})
         if logits is not None:
             self.log("validation/softmax_accuracy", (logits.argmax(dim=1) == labels).float().mean())
@@ -66,7 +69,7 @@ class MetricLearner(pl.LightningModule):
         self._means.load_state_dict(checkpoint["means"])
 
     def configure_optimizers(self) -> Any:
-        optimizer = make_optimizer(self, self.recipe.optimizer)
+        optimizer = make_optimizer(self, self.recipe.optimizer, fused=self.recipe.precision != "fp16")
         # Lightning's own estimate would set the loader up before a checkpoint can restore its place.
         epoch = len(self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
         total, warmup = epoch * self.recipe.epochs, round(epoch * self.recipe.optimizer.warmup_epochs)
@@ -98,17 +101,20 @@ class RunningMeans:
         self._sums, self._count = dict(state["sums"]), int(state["count"])
 
 
-def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimiser a recipe names; vectors and scalars (biases, normalisation) are not decayed."""
+def make_optimizer(module: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> torch.optim.Optimizer:
+    """The optimiser a recipe names; vectors and scalars (biases, normalisation) are not decayed.
+
+    ``fused`` computes a step in one pass over the parameters; scaled float16 gradients that are clipped cannot take it.
+    """
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if config.name == "adamw":
-        return torch.optim.AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999), fused=True)
+        return torch.optim.AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999), fused=fused)
     nesterov = config.momentum > 0
-    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov, fused=True)
+    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov, fused=fused)
 
 
 def restore_layout(optimizer: torch.optim.Optimizer) -> None:

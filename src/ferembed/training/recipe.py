@@ -106,6 +106,10 @@ class Recipe(_Frozen):
     """Decay, a step, of the moving average of the weights that is validated and kept; none for no average."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Arithmetic of the network: auto takes bfloat16 where the device computes it in hardware."""
+    compile: bool = False
+    """Compile the network with torch.compile: minutes at the start, fewer milliseconds a step; needs a C++ compiler."""
+    patience: int | None = Field(default=None, ge=1)
+    """Validations in a row without a better k-NN accuracy after which the run stops early; none for never."""
     validate_every: int = Field(default=1, ge=1)
     """Epochs from one validation to the next; the last epoch is always validated."""
     validation_gallery: int = Field(default=4096, ge=1)

@@ -21,7 +21,8 @@ class Interrupted(SystemExit):
 class SaveOnSignal(Callback):
     """At the first SIGTERM or SIGINT, writes a checkpoint after the batch in flight and ends the process.
 
-    The exit code is 128 plus the signal's number, as shells give it. A second signal ends the process at once.
+    The exit code is 128 plus the signal's number, as shells give it. A second signal ends the process at once. Where
+    several processes train together, a signal to one of them stops all.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -36,9 +37,9 @@ class SaveOnSignal(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._received:
+        if trainer.strategy.reduce_boolean_decision(bool(self._received), all=False):
             trainer.save_checkpoint(self._checkpoint)
-            raise Interrupted(128 + self._received)
+            raise Interrupted(128 + (self._received or signal.SIGTERM))
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self._restore()

@@ -1,0 +1,140 @@
+"""Two processes over gloo learn what one process learns from the joined batch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from ferembed import Recognizer
+from ferembed.training.distributed import gather_outputs, is_first, world_size
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_fit import TINY, curve, faces
+
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+GRADIENTS = """
+import sys
+import torch
+from safetensors.torch import save_file
+from torch import distributed as dist, nn
+from torch.nn.parallel import DistributedDataParallel
+from ferembed.losses import CombinedLoss, Outputs, make_loss
+from ferembed.training.distributed import gather_outputs, is_first
+
+rank, size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+if size > 1:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=size)
+torch.manual_seed(0)
+specs = [make_loss(name) for name in sys.argv[4].split(",")]
+counts = [6, 5, 5]
+
+class Learner(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 8))
+        self.head, self.vote_head = nn.Linear(8, 3), nn.Linear(8, 4)
+        self.loss = CombinedLoss(specs, num_classes=3, embedding_dim=8, class_counts=counts)
+
+    def forward(self, images, labels, votes):
+        points = nn.functional.normalize(self.trunk(images), dim=1)
+        needs = set().union(*(spec.needs for spec in specs))
+        logits = self.head(points) if "logits" in needs else None
+        vote_logits = self.vote_head(points) if "vote_logits" in needs else None
+        return self.loss(gather_outputs(Outputs(points, labels, logits, votes, vote_logits)))[0]
+
+learner = Learner()
+model = DistributedDataParallel(learner, find_unused_parameters=True) if size > 1 else learner
+images, labels = torch.randn(16, 12), torch.tensor([0, 1, 2, 0] * 4)
+votes = torch.rand(16, 4).softmax(1)
+mine = slice(rank * 16 // size, (rank + 1) * 16 // size)
+loss = model(images[mine], labels[mine], votes[mine])
+loss.backward()
+if rank == size - 1:
+    gradients = {name: p.grad for name, p in learner.named_parameters() if p.grad is not None}
+    save_file({**gradients, "value": loss.detach()[None]}, f"{folder}/gradients-{size}.safetensors")
+if size > 1:
+    dist.destroy_process_group()
+"""
+
+
+def run_together(code, *arguments, processes):
+    commands = [[sys.executable, "-c", code, str(rank), str(processes), *arguments] for rank in range(processes)]
+    running = [subprocess.Popen(command, env=ONE_THREAD) for command in commands]
+    assert [process.wait(timeout=120) for process in running] == [0] * processes
+
+
+def test_gradients_are_those_of_one_process_with_the_joined_batch(tmp_path):
+    names = "cross_entropy,soft_cross_entropy,supcon,soft_contrastive,triplet,contrastive,proxy_anchor,arcface,center"
+    for processes in (1, 2):
+        run_together(GRADIENTS, str(tmp_path), names, processes=processes)
+    one, two = (load_file(tmp_path / f"gradients-{n}.safetensors") for n in (1, 2))
+    assert one.keys() == two.keys()
+    assert {"trunk.0.weight", "head.weight", "vote_head.weight"} < one.keys()
+    assert sum("proxies" in name or "loss.W" in name for name in one) == 2
+    for name in one:
+        assert one[name].abs().max() > 0, name
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_one_process_gathers_nothing():
+    outputs = object()
+    assert gather_outputs(outputs) is outputs
+    assert (world_size(), is_first()) == (1, True)
+
+
+TRAIN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_distributed import JOINED
+from test_fit import faces
+from ferembed import train
+
+if __name__ == "__main__":
+    data, devices = faces(), int(sys.argv[3])
+    recipe = JOINED.override({"batches.size": 64 // devices})
+    strategy = "ddp" if devices > 1 else "auto"
+    run = train(recipe, data.split("train"), data.split("validation"), sys.argv[2], accelerator="cpu",
+                devices=devices, strategy=strategy)
+    print(run.predict(data.split("test").images)[:3].tolist())
+"""
+
+JOINED = TINY.override(
+    {
+        "epochs": 2,
+        # Without batch statistics and random changes, two halves of a batch are the batch.
+        "encoder.backbone_args": {"channels": [8, 8, 8, 8], "stem_width": 8, "norm_layer": "groupnorm1"},
+        "augment": {"flip": 0, "degrees": 0, "scale": [1, 1], "translate": 0, "brightness": 0, "contrast": 0}
+        | {"erasing": 0},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("devices")
+    script = folder / "script.py"
+    script.write_text(TRAIN)
+    here = str(Path(__file__).parent)
+    for devices in (1, 2):
+        command = [sys.executable, str(script), here, str(folder / str(devices)), str(devices)]
+        done = subprocess.run(command, env=ONE_THREAD, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("['") == devices, done.stdout
+    return [folder / "1", folder / "2"]
+
+
+def test_two_devices_learn_as_one_with_twice_the_batch(runs):
+    one, two = (curve(folder) for folder in runs)
+    assert one == pytest.approx(two, rel=1e-4)
+
+
+def test_two_devices_leave_one_run(runs):
+    images = faces().split("test").images
+    probabilities = [Recognizer.load(folder).predict_proba(images) for folder in runs]
+    np.testing.assert_allclose(*probabilities, atol=0.02)
+    assert sorted(p.name for p in runs[0].iterdir()) == sorted(p.name for p in runs[1].iterdir())
