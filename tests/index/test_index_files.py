@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ferembed.index import ExactIndex, FaissIndex, faiss_index, load_index, make_index
+from ferembed.index import ExactIndex, FaissIndex, IndexStateError, faiss_index, load_index, make_index
 from ferembed.storage import MANIFEST, StorageError, sha256
 
 KINDS = ["exact", "flat", "hnsw", "ivf", "ivfpq", "auto"]
@@ -132,3 +132,18 @@ def test_each_class_reads_its_own(tmp_path):
     assert len(ExactIndex.load(tmp_path / "gallery")) == 480
     with pytest.raises(StorageError, match="holds a ExactIndex, not a FaissIndex"):
         FaissIndex.load(tmp_path / "gallery")
+
+
+def test_a_lower_recall_visits_fewer_cells_and_is_kept(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(12_000, 24)).astype(np.float32)
+    found = {}
+    for wanted in (0.5, 0.99):
+        index = make_index("ivf", 24, expected_size=12_000, wanted_recall=wanted)
+        index.add(vectors)
+        index.save(tmp_path / str(wanted))
+        assert index.recall() >= wanted
+        assert load_index(tmp_path / str(wanted)).recall() == index.recall()
+        found[wanted] = index._store.visited
+    assert found[0.5] < found[0.99]
+    with pytest.raises(IndexStateError, match="wanted_recall"):
+        make_index("ivf", 24, wanted_recall=0)

@@ -18,7 +18,7 @@ from ferembed.index._threads import Found, one_thread, side_by_side
 Coding = Literal["ivf", "ivfpq"]
 
 WANTED_RECALL = 0.99
-"""Share of the ten nearest that the visited cells must hold, on a sample of the gallery."""
+"""Share of the ten nearest that the visited cells must hold where the caller asks for no other."""
 
 _ROUNDS = 8
 _TRAINED_ON = 48  # vectors a cell
@@ -48,10 +48,19 @@ class IvfStore:
         What the lists hold.
     planned : int
         Size to choose the number of cells for.
+    wanted_recall : float
+        Share of the ten nearest that the visited cells must hold, on a sample of the gallery.
     """
 
-    def __init__(self, vectors: NDArray[np.float32], coding: Coding, planned: int = 0) -> None:
+    def __init__(
+        self,
+        vectors: NDArray[np.float32],
+        coding: Coding,
+        planned: int = 0,
+        wanted_recall: float = WANTED_RECALL,
+    ) -> None:
         self.coding = coding
+        self._wanted_recall = wanted_recall
         self._dim = vectors.shape[1]
         self._build(vectors, planned)
 
@@ -119,7 +128,12 @@ class IvfStore:
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the lists; what is returned belongs into the configuration."""
         faiss.write_index(self._lists, str(folder / _FILE))
-        return {"visited": self.visited, "recall": self._recall, "built_for": self._built_for}
+        return {
+            "visited": self.visited,
+            "recall": self._recall,
+            "wanted_recall": self._wanted_recall,
+            "built_for": self._built_for,
+        }
 
     @classmethod
     def load(cls, folder: Path, dim: int, coding: Coding, config: dict[str, Any]) -> IvfStore:
@@ -129,6 +143,7 @@ class IvfStore:
         store._lists = read_faiss(folder / _FILE, type(_empty_lists(dim, 1, coding)), dim)
         store.visited, store._recall = int(config["visited"]), float(config["recall"])
         store._built_for = int(config["built_for"])
+        store._wanted_recall = float(config.get("wanted_recall", WANTED_RECALL))
         cells = np.empty(store._lists.ntotal, np.int32)
         for cell in range(store._lists.nlist):
             cells[store._rows_in(cell)] = cell
@@ -160,7 +175,7 @@ class IvfStore:
         visited = 1
         while True:
             found = self._search(queries, k, visited, None)[1]
-            if visited >= self._lists.nlist or recall(found, reachable) >= WANTED_RECALL:
+            if visited >= self._lists.nlist or recall(found, reachable) >= self._wanted_recall:
                 return visited, recall(found, truth)
             visited *= 2
 

@@ -14,18 +14,23 @@ KINDS: tuple[str, ...] = ("auto", "exact", "flat", "hnsw", "ivf", "ivfpq")
 """Names that :func:`make_index` knows."""
 
 
-def make_index(kind: str = "auto", dim: int = 128, *, expected_size: int | None = None) -> Index:
+def make_index(
+    kind: str = "auto", dim: int = 128, *, expected_size: int | None = None, wanted_recall: float = 0.99
+) -> Index:
     """An empty index.
 
     Parameters
     ----------
     kind : {"auto", "exact", "flat", "hnsw", "ivf", "ivfpq"}, default="auto"
         ``"exact"`` is plain NumPy; the others are explained at :class:`~ferembed.index.FaissIndex`. ``"auto"`` is exact
-        up to 500,000 vectors, and above visits as many cells as give a recall@10 of 0.99 on a sample of the gallery.
+        up to 500,000 vectors, and above visits as many cells as give a recall@10 of
+        ``wanted_recall`` on a sample of the gallery.
     dim : int, default=128
         Length of the vectors.
     expected_size : int, optional
         How large the gallery will be, where it is known.
+    wanted_recall : float in (0, 1], default=0.99
+        What an approximate search must reach; a lower one is quicker.
 
     Raises
     ------
@@ -47,7 +52,7 @@ def make_index(kind: str = "auto", dim: int = 128, *, expected_size: int | None 
         return ExactIndex(dim)
     from ferembed.index.faiss_index import FaissIndex
 
-    return FaissIndex(dim, cast("Any", kind), expected_size=expected_size)
+    return FaissIndex(dim, cast("Any", kind), expected_size=expected_size, wanted_recall=wanted_recall)
 
 
 def load_index(path: str | os.PathLike[str]) -> Index:

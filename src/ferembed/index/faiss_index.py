@@ -11,7 +11,7 @@ from ferembed.index._files import read_array
 from ferembed.index._flat import FlatStore
 from ferembed.index._hnsw import HnswStore
 from ferembed.index._inputs import positive
-from ferembed.index._ivf import IvfStore, cells_for
+from ferembed.index._ivf import WANTED_RECALL, IvfStore, cells_for
 from ferembed.index.base import IndexStateError
 from ferembed.index.stored import StoredIndex
 
@@ -48,7 +48,7 @@ class FaissIndex(StoredIndex):
             Inverted lists of float16 vectors: similarities and reconstructed vectors are right to about 3e-4, at 0.8
             times the memory of float32. Below 10,000 vectors the search is exact; then cells are learnt, and again
             whenever the gallery is four times what they were learnt for. As many cells are visited as give a
-            recall@10 of 0.99 on a sample of the gallery.
+            recall@10 of ``wanted_recall`` on a sample of the gallery.
         ``"ivfpq"``
             The same with product codes, a byte for four numbers: a sixteenth of the memory, similarities and
             reconstructed vectors approximate. The cells are learnt once.
@@ -57,6 +57,8 @@ class FaissIndex(StoredIndex):
             learn the cells, and for that time twice the memory.
     expected_size : int, optional
         How large the gallery will be: ``"auto"`` and ``"ivf"`` learn cells for that size, earlier.
+    wanted_recall : float in (0, 1], default=0.99
+        What the cells that a search of inverted lists visits must reach; a lower one is quicker.
 
     See Also
     --------
@@ -79,10 +81,20 @@ class FaissIndex(StoredIndex):
 
     _store: FlatStore | HnswStore | IvfStore
 
-    def __init__(self, dim: int, kind: Kind = "auto", *, expected_size: int | None = None) -> None:
+    def __init__(
+        self,
+        dim: int,
+        kind: Kind = "auto",
+        *,
+        expected_size: int | None = None,
+        wanted_recall: float = WANTED_RECALL,
+    ) -> None:
         if kind not in get_args(Kind):
             raise IndexStateError(f"kind must be one of {', '.join(get_args(Kind))}, not {kind!r}.")
+        if not 0 < wanted_recall <= 1:
+            raise IndexStateError(f"wanted_recall must be above 0 and at most 1, not {wanted_recall}.")
         self._wanted: Kind = kind
+        self._wanted_recall = wanted_recall
         self._expected = 0 if expected_size is None else positive(expected_size, "expected_size")
         super().__init__(dim)
 
@@ -107,7 +119,7 @@ class FaissIndex(StoredIndex):
     def _grown(self) -> None:
         if isinstance(self._store, FlatStore) and len(self._store) >= self._lists_from():
             coding: Literal["ivf", "ivfpq"] = "ivfpq" if self._wanted == "ivfpq" else "ivf"
-            self._store = IvfStore(self._store.matrix, coding, self._expected)
+            self._store = IvfStore(self._store.matrix, coding, self._expected, self._wanted_recall)
 
     def _lists_from(self) -> float:
         """Number of vectors from which cells are learnt."""
@@ -120,7 +132,13 @@ class FaissIndex(StoredIndex):
     def _save_store(self, folder: Path) -> dict[str, Any]:
         structure = {FlatStore: "flat", HnswStore: "hnsw"}.get(type(self._store), self.kind)
         state: dict[str, Any] = self._store.save(folder)
-        return {"kind": self._wanted, "structure": structure, "expected_size": self._expected, "store": state}
+        return {
+            "kind": self._wanted,
+            "structure": structure,
+            "expected_size": self._expected,
+            "wanted_recall": self._wanted_recall,
+            "store": state,
+        }
 
     def _load_store(self, folder: Path, config: dict[str, Any]) -> None:
         structure = config["structure"]
@@ -134,4 +152,9 @@ class FaissIndex(StoredIndex):
 
     @classmethod
     def _from_config(cls, config: dict[str, Any]) -> Self:
-        return cls(config["dim"], config["kind"], expected_size=config["expected_size"] or None)
+        return cls(
+            config["dim"],
+            config["kind"],
+            expected_size=config["expected_size"] or None,
+            wanted_recall=config.get("wanted_recall", WANTED_RECALL),
+        )
