@@ -1,0 +1,83 @@
+"""Pairs of pictures that may show one photo, found by signatures in an index."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.audit.canvas import canvas
+from ferembed.audit.views import DIM, VIEWS, Poses, signatures, views
+from ferembed.data.dataset import FaceDataset
+from ferembed.index import Index, make_index
+
+LIKENESS = 0.85
+"""Cosine of two signatures from which a pair is looked at closely."""
+
+NEIGHBOURS = 6
+"""Pictures looked at for each view, the picture itself among them."""
+
+RECALL = 0.85
+"""Recall@10 that the index must reach: pairs above :data:`LIKENESS` lie far closer than the ten nearest."""
+
+_INDEXED = 4096
+
+
+class Candidates(NamedTuple):
+    """Pairs that may be copies, each once.
+
+    Attributes
+    ----------
+    pairs : ndarray of int64, shape (m, 2)
+        Rows: the second picture is sought in the first.
+    view : ndarray of int64, shape (m,)
+        The view of the first, a number into :data:`~ferembed.audit.views.VIEWS`, whose signature is most like that of
+        the second's middle.
+    likeness : ndarray of float32, shape (m,)
+    """
+
+    pairs: NDArray[np.int64]
+    view: NDArray[np.int64]
+    likeness: NDArray[np.float32]
+
+    @property
+    def poses(self) -> Poses:
+        """How the second picture of each pair lies in the first."""
+        return Poses(VIEWS.centre[self.view], VIEWS.scale[self.view])
+
+
+def index_signatures(faces: FaceDataset, rows: NDArray[np.int64]) -> Index:
+    """An index of the signatures of some rows, under their row numbers; pictures whose middle is flat are left out."""
+    index = make_index("ivf", DIM, expected_size=max(len(rows), 1), wanted_recall=RECALL)
+    for start in range(0, len(rows), _INDEXED):
+        part = rows[start : start + _INDEXED]
+        vectors = signatures(canvas(faces.images[part]))
+        seen = vectors.any(axis=1)
+        index.add(vectors[seen], ids=part[seen])
+    return index
+
+
+def find_candidates(faces: FaceDataset, rows: NDArray[np.int64], index: Index) -> Candidates:
+    """The pairs of an indexed picture with one of ``rows`` that are alike under some view."""
+    seen = views(canvas(faces.images[rows]))
+    found = index.search(seen.reshape(-1, DIM), k=min(NEIGHBOURS, len(index)))
+    query, place = np.nonzero(found.similarities >= LIKENESS)
+    first, second = rows[query // seen.shape[1]], found.ids[query, place]
+    others = first != second
+    query, place = query[others], place[others]
+    hits = Candidates(
+        np.stack([first, second], axis=1)[others], query % seen.shape[1], found.similarities[query, place]
+    )
+    return best_of_each_pair([hits])
+
+
+def best_of_each_pair(parts: list[Candidates]) -> Candidates:
+    """Each unordered pair once, with the view under which it is most alike; in the order of the pairs."""
+    pairs, view, likeness = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    low, high = pairs.min(axis=1), pairs.max(axis=1)
+    order = np.lexsort((-likeness, high, low))
+    new = np.ones(len(order), bool)
+    new[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
+    kept = order[new]
+    return Candidates(pairs[kept], view[kept], likeness[kept])
