@@ -1,80 +1,288 @@
-"""Judge a recogniser on faces."""
+"""Judge a recogniser on faces, alone or against another."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.data.dataset import DataError, FaceDataset
-from ferembed.evaluation import Metrics, evaluate_probabilities
+from ferembed.evaluation import (
+    Interval,
+    Metrics,
+    PairedMetrics,
+    RetrievalMetrics,
+    compare_probabilities,
+    evaluate_probabilities,
+    evaluate_retrieval,
+)
+from ferembed.evaluation.bootstrap import RESAMPLES
 from ferembed.pipeline import fingerprint
-from ferembed.recognizer import Recognizer
+from ferembed.recognizer import VOTE, Recognizer
+
+if TYPE_CHECKING:
+    from ferembed.data.augmentation import Views
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the voters of a recogniser say about labelled faces.
+
+    Attributes
+    ----------
+    faces : FaceDataset
+    classes : tuple of str
+        The recogniser's; the order of the columns.
+    codes : ndarray of int64, shape (n,)
+        Column of each face's true class.
+    embeddings : ndarray of float32, shape (n, d)
+    probabilities : dict of str to ndarray of float64, shape (n, c)
+        Of each voter: ``"softmax"``, ``"knn"`` and ``"vote"``.
+    fresh : ndarray of bool, shape (n,)
+        Whether a face has no exact copy in the gallery.
+    views : str
+        The looks at each face whose embeddings were averaged.
+    """
+
+    faces: FaceDataset
+    classes: tuple[str, ...]
+    codes: NDArray[np.int64]
+    embeddings: NDArray[np.float32]
+    probabilities: dict[str, NDArray[np.float64]]
+    fresh: NDArray[np.bool_]
+    views: str = "single"
+
+    def predicted(self, voter: str = VOTE) -> NDArray[np.int64]:
+        """Column of the most probable class of each face, shape (n,)."""
+        columns: NDArray[np.int64] = self.probabilities[voter].argmax(axis=1)
+        return columns
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of each voter on one split: over all images, and over those with no exact copy in the gallery."""
+    """Figures of each voter on one split: over all images, and over those with no exact copy in the gallery.
+
+    Attributes
+    ----------
+    split : str
+    images, copies : int
+        Images judged, and how many of them are pixel for pixel in the gallery.
+    calibrated_here : bool
+        Whether k, temperatures and vote weights were fitted on these very images.
+    views : str
+        ``"single"``, ``"flip"`` or ``"ten_crop"``: the looks at each image that were averaged.
+    all_images, without_copies : dict of str to Metrics
+        Of ``"softmax"``, ``"knn"`` and ``"vote"``; the second is empty where every image is a copy.
+    retrieval, retrieval_without_copies : RetrievalMetrics
+        Of the images as queries against the gallery; the second is None where every image is a copy.
+    """
+
+    primary: ClassVar[str] = "accuracy of the vote over all images"
 
     split: str
     images: int
     copies: int
     calibrated_here: bool
+    views: str
     all_images: dict[str, Metrics]
     without_copies: dict[str, Metrics]
+    retrieval: RetrievalMetrics
+    retrieval_without_copies: RetrievalMetrics | None
+
+    @property
+    def primary_value(self) -> float:
+        """The primary metric, 0 to 1; higher is better."""
+        return self.all_images[VOTE].accuracy
+
+    @property
+    def primary_interval(self) -> Interval | None:
+        """Its 95% bootstrap interval, where there is one."""
+        return self.all_images[VOTE].intervals.get("accuracy")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
+        alone = self.retrieval_without_copies
         return {
+            "primary": self.primary,
+            "primary_value": self.primary_value,
+            "primary_interval": self.primary_interval,
             "split": self.split,
             "images": self.images,
             "exact_copies_in_gallery": self.copies,
             "calibrated_on_this_split": self.calibrated_here,
+            "views": self.views,
             "all_images": {name: metrics.to_dict() for name, metrics in self.all_images.items()},
             "without_copies": {name: metrics.to_dict() for name, metrics in self.without_copies.items()},
+            "retrieval": self.retrieval.to_dict(),
+            "retrieval_without_copies": None if alone is None else alone.to_dict(),
         }
 
 
-def evaluate(recognizer: Recognizer, faces: FaceDataset) -> Evaluation:
-    """Judge the voters of a recogniser on labelled faces of one split.
+@dataclass(frozen=True)
+class Comparison:
+    """Two recognisers on the same faces, voter by voter; differences are the second's figure less the first's.
+
+    Attributes
+    ----------
+    split : str
+    images, copies : int
+        Images judged, and how many of them are pixel for pixel in either gallery.
+    views : str
+    all_images, without_copies : dict of str to PairedMetrics
+        Of ``"softmax"``, ``"knn"`` and ``"vote"``; the second is empty where every image is a copy.
+    """
+
+    split: str
+    images: int
+    copies: int
+    views: str
+    all_images: dict[str, PairedMetrics]
+    without_copies: dict[str, PairedMetrics]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def evaluate(
+    recognizer: Recognizer, faces: FaceDataset, *, views: Views = "single", resamples: int = RESAMPLES, seed: int = 0
+) -> Evaluation:
+    """Judge the voters of a recogniser, and its embedding, on labelled faces of one split.
 
     Parameters
     ----------
     recognizer : Recognizer
     faces : FaceDataset
         Its classes must be the recogniser's, in any order. Blank images count like any other.
+    views : {"single", "flip", "ten_crop"}
+        Looks at each image whose embeddings are averaged (see :class:`Recognizer`).
+    resamples : int
+        How often the images are drawn again for the 95% intervals; 0 for none.
+    seed : int
+        Of these draws.
 
-    Returns
-    -------
-    Evaluation
-        With the keys ``"softmax"``, ``"knn"`` and ``"vote"``.
+    Raises
+    ------
+    DataError
+        If there are no faces, or one is of a class the recogniser does not know.
     """
-    labels = _names(recognizer, faces)
-    embeddings = recognizer.encode(faces.images)
-    fresh = ~recognizer.copies_in_gallery(faces)
-    probabilities = {name: voter.predict_proba(embeddings) for name, voter in recognizer.voters.items()}
-    classes = recognizer.classes_.tolist()
+    return judge(recognizer, answer(recognizer, faces, views=views), resamples=resamples, seed=seed)
 
-    def judge(rows: NDArray[np.bool_]) -> dict[str, Metrics]:
-        return {
-            name: evaluate_probabilities(labels[rows], values[rows], classes) for name, values in probabilities.items()
-        }
 
-    return Evaluation(
-        split=" + ".join(faces.split_names),
-        images=len(faces),
-        copies=int((~fresh).sum()),
-        calibrated_here=fingerprint(faces) == recognizer.info.get("data", {}).get("validation"),
-        all_images=judge(np.ones(len(faces), bool)),
-        without_copies=judge(fresh),
+def compare(
+    first: Recognizer,
+    second: Recognizer,
+    faces: FaceDataset,
+    *,
+    views: Views = "single",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """Judge two recognisers on the same faces, with McNemar's test and the paired bootstrap.
+
+    Parameters
+    ----------
+    first, second : Recognizer
+        Of the same classes, in any order.
+    faces : FaceDataset
+    views, resamples, seed
+        As for :func:`evaluate`; 1 resample or more.
+
+    Raises
+    ------
+    DataError
+        If the classes differ, or as :func:`evaluate` does.
+    """
+    answers = answer(first, faces, views=views), answer(second, faces, views=views)
+    return compare_answers(*answers, resamples=resamples, seed=seed)
+
+
+def answer(recognizer: Recognizer, faces: FaceDataset, *, views: Views = "single") -> Answers:
+    """Ask every voter about labelled faces; what :func:`evaluate` and the report are made of."""
+    if not len(faces):
+        raise DataError(f"{faces.source or 'the data set'} holds no faces to judge.")
+    codes = _columns(recognizer, faces)
+    embeddings = recognizer.encode(faces.images, views)
+    return Answers(
+        faces=faces,
+        classes=tuple(recognizer.classes_.tolist()),
+        codes=codes,
+        embeddings=embeddings,
+        probabilities={name: np.asarray(voter.predict_proba(embeddings)) for name, voter in recognizer.voters.items()},
+        fresh=~recognizer.copies_in_gallery(faces),
+        views=views,
     )
 
 
-def _names(recognizer: Recognizer, faces: FaceDataset) -> NDArray[np.str_]:
+def judge(recognizer: Recognizer, answers: Answers, *, resamples: int = RESAMPLES, seed: int = 0) -> Evaluation:
+    """Measure answers; :func:`evaluate` is :func:`answer` and this."""
+    gallery, labels = recognizer.gallery_embeddings, recognizer.gallery_labels
+    names = np.array(answers.classes)[answers.codes]
+
+    def voters(rows: NDArray[np.bool_]) -> dict[str, Metrics]:
+        return {
+            voter: evaluate_probabilities(names[rows], proba[rows], answers.classes, resamples=resamples, seed=seed)
+            for voter, proba in answers.probabilities.items()
+        }
+
+    def embedding(rows: NDArray[np.bool_]) -> RetrievalMetrics:
+        return evaluate_retrieval(
+            answers.embeddings[rows], names[rows], gallery, labels, resamples=resamples, seed=seed
+        )
+
+    everything, fresh = np.ones(len(names), bool), answers.fresh
+    return Evaluation(
+        split=" + ".join(answers.faces.split_names),
+        images=len(names),
+        copies=int((~fresh).sum()),
+        calibrated_here=fingerprint(answers.faces) == recognizer.info.get("data", {}).get("validation"),
+        views=answers.views,
+        all_images=voters(everything),
+        without_copies=voters(fresh) if fresh.any() else {},
+        retrieval=embedding(everything),
+        retrieval_without_copies=embedding(fresh) if fresh.any() else None,
+    )
+
+
+def compare_answers(first: Answers, second: Answers, *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+    """Measure two recognisers' answers to the same faces; :func:`compare` is :func:`answer`, twice, and this."""
+    if set(first.classes) != set(second.classes):
+        raise DataError(
+            f"the first recogniser knows {', '.join(first.classes)}, the second {', '.join(second.classes)}: "
+            "only recognisers of the same classes can be compared."
+        )
+    columns = [second.classes.index(name) for name in first.classes]
+    fresh = first.fresh & second.fresh
+
+    def paired(rows: NDArray[np.bool_]) -> dict[str, PairedMetrics]:
+        names = np.array(first.classes)[first.codes[rows]]
+        return {
+            voter: compare_probabilities(
+                names,
+                proba[rows],
+                second.probabilities[voter][rows][:, columns],
+                first.classes,
+                resamples=resamples,
+                seed=seed,
+            )
+            for voter, proba in first.probabilities.items()
+        }
+
+    return Comparison(
+        split=" + ".join(first.faces.split_names),
+        images=len(first.codes),
+        copies=int((~fresh).sum()),
+        views=first.views,
+        all_images=paired(np.ones(len(fresh), bool)),
+        without_copies=paired(fresh) if fresh.any() else {},
+    )
+
+
+def _columns(recognizer: Recognizer, faces: FaceDataset) -> NDArray[np.int64]:
     known = recognizer.classes_.tolist()
     unknown = [name for name in faces.classes if name not in known]
     if unknown:
         raise DataError(f"the recogniser knows {', '.join(known)}; the data also names {', '.join(unknown)}.")
-    return np.array(faces.classes)[faces.labels]
+    return np.array([known.index(name) for name in faces.classes], np.int64)[faces.labels]

@@ -134,6 +134,8 @@ def retrieval_by_query(
             f"{len(asked)} queries and {len(found)} gallery vectors need as many labels; "
             f"got shapes {classes.shape} and {own.shape}."
         )
+    _, codes = np.unique(np.concatenate([classes, own]), return_inverse=True)
+    classes, own = codes[: len(asked)], codes[len(asked) :]
     hits, precision = np.zeros((len(asked), len(recalls))), np.zeros(len(asked))
     block = max(1, _BLOCK // len(found))
     for start in range(0, len(asked), block):
