@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
+from ferembed.data.inputs import prepare_images
 from ferembed.models import Encoder, Network
 from ferembed.models.network import CosineHead
 
@@ -68,3 +70,14 @@ def test_heads_are_there_only_when_asked_for():
     assert Network(encoder).eval()(images)[1:] == (None, None)
     _, logits, votes = Network(encoder, 7, 8).eval()(images)
     assert (logits.shape, votes.shape) == ((2, 7), (2, 8))
+
+
+@pytest.mark.parametrize("size", [24, 40])
+def test_faces_are_scaled_as_the_reader_of_images_scales_them(size):
+    encoder = Encoder("resnet10t", 8, 32, stem="standard").eval()
+    # Smooth, as faces are: bilinear kernels differ by rounding on noise alone.
+    y, x = np.mgrid[0:size, 0:size] / size
+    image = (127 + 100 * np.sin(6 * x) * np.cos(4 * y)).astype(np.uint8)
+    inside = encoder(torch.from_numpy(image)[None, None] / 255)
+    outside = encoder(torch.from_numpy(prepare_images(image, size=32, channels=1)))
+    torch.testing.assert_close(inside, outside, atol=1e-3, rtol=0)

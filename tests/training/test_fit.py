@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,3 +191,12 @@ def test_pixels_change_channels_without_changing_values():
     rgb = grey[..., None].expand(2, 4, 5, 3)
     assert torch.equal(as_batch(rgb, 1)[:, 0], grey)
     assert torch.equal(as_batch(rgb, 3)[:, 1], grey)
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
+def test_a_compiled_network_learns_what_a_plain_one_learns(tmp_path):
+    data = faces()
+    for compiled in (False, True):
+        recipe = TINY.override({"epochs": 1, "compile": compiled})
+        train(recipe, data.split("train"), data.split("validation"), tmp_path / str(compiled))
+    assert curve(tmp_path / "True") == pytest.approx(curve(tmp_path / "False"), rel=1e-3)

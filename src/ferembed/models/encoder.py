@@ -100,13 +100,16 @@ class Encoder(nn.Module):
         Parameters
         ----------
         images : Tensor of float, shape (n, channels, h, w)
-            Pixels in [0, 1].
+            Pixels in [0, 1]. Faces of another size are scaled to ``image_size``, bilinearly.
 
         Returns
         -------
         Tensor of float32, shape (n, d)
             Unit vectors.
         """
+        size = (self.image_size, self.image_size)
+        if images.shape[-2:] != size:
+            images = F.interpolate(images, size, mode="bilinear", antialias=True)
         images = (images - MEAN) / STD
         embeddings = self.head(self.backbone(images.contiguous(memory_format=torch.channels_last)))
         return F.normalize(embeddings.float(), dim=1)

@@ -19,7 +19,7 @@ from ferembed.training.faces import FaceBatch
 from ferembed.training.recipe import Recipe
 
 COLLAPSED = 0.002
-UNPARTED = 1.02
+UNPARTED = 1.01
 
 
 class TrainingError(RuntimeError):
