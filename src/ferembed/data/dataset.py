@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,17 +10,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .errors import DataError
+from .image_files import ImageFiles
+from .images import is_blank, pixel_hash
+
+__all__ = ["SPLITS", "DataError", "FaceDataset"]
+
 Array = TypeVar("Array", bound=NDArray[Any])
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 """The split names of the house. Training trains, validation selects, test is touched once."""
-
-BLANK_SPAN = 4
-"""The widest span of grey levels of a blank image. FER2013 has flat images and one that spans 3 levels."""
-
-
-class DataError(ValueError):
-    """A data file or folder cannot be used as it is; the sentence says where and what would be right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +31,7 @@ class FaceDataset:
     Parameters
     ----------
     images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
-        Pixels, 0 to 255, grey or RGB.
+        Pixels, 0 to 255, grey or RGB; or :class:`~ferembed.data.image_files.ImageFiles`, which stay files.
     labels : array-like of int, shape (n,)
         Index into ``classes``.
     classes : sequence of str
@@ -64,7 +62,7 @@ class FaceDataset:
     (2, [1], 2)
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | ImageFiles
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     splits: NDArray[np.str_] = None  # type: ignore[assignment]
@@ -79,7 +77,8 @@ class FaceDataset:
         store = object.__setattr__
         store(self, "classes", tuple(self.classes))
         store(self, "vote_classes", tuple(self.vote_classes))
-        store(self, "images", _frozen(np.asarray(self.images)))
+        if not isinstance(self.images, ImageFiles):
+            store(self, "images", _frozen(np.asarray(self.images)))
         store(self, "labels", _frozen(np.asarray(self.labels, dtype=np.int64)))
         store(self, "splits", _frozen(np.asarray(["train"] * n if self.splits is None else self.splits, dtype=np.str_)))
         store(self, "ids", _frozen(np.arange(n) if self.ids is None else np.asarray(self.ids, dtype=np.int64)))
@@ -127,7 +126,8 @@ class FaceDataset:
 
     def __repr__(self) -> str:
         parts = ", ".join(f"{name} {np.sum(self.splits == name)}" for name in self.split_names)
-        blank = f", {self.blank.sum()} blank" if self.blank.any() else ""
+        in_files = isinstance(self.images, ImageFiles)  # to count their blank ones all would have to be decoded
+        blank = ", in files" if in_files else f", {self.blank.sum()} blank" if self.blank.any() else ""
         votes = f", votes over {len(self.vote_classes)}" if self.votes is not None else ""
         shape = " x ".join(map(str, self.images.shape[1:]))
         return f"FaceDataset({len(self)} images of {shape}, {len(self.classes)} classes; {parts}{blank}{votes})"
@@ -142,17 +142,16 @@ class FaceDataset:
     def blank(self) -> NDArray[np.bool_]:
         """Whether each image is all but one flat colour and so shows no face; shape (n,).
 
-        In no channel do its pixels span more than :data:`BLANK_SPAN` of the 255 steps.
+        In no channel do its pixels span more than :data:`~ferembed.data.images.BLANK_SPAN` of the 255 steps.
         """
-        n, height, width, *channels = self.images.shape
-        pixels = self.images.reshape(n, height * width, *(channels or [1]))
-        span = pixels.max(axis=1, initial=0).astype(np.int16) - pixels.min(axis=1, initial=255)
-        return _frozen(span.max(axis=1, initial=0) <= BLANK_SPAN)
+        return _frozen(self.images.blank if isinstance(self.images, ImageFiles) else is_blank(self.images))
 
     @cached_property
     def pixel_hashes(self) -> NDArray[np.str_]:
         """SHA-1 of each image's bytes in hexadecimal; equal hashes mean identical images. Shape (n,)."""
-        return _frozen(np.array([hashlib.sha1(image.tobytes()).hexdigest() for image in self.images], dtype="<U40"))
+        if isinstance(self.images, ImageFiles):
+            return _frozen(self.images.hashes)
+        return _frozen(np.array([pixel_hash(image) for image in self.images], dtype="<U40"))
 
     def subset(self, rows: ArrayLike) -> FaceDataset:
         """The rows picked by an integer or boolean array, in that order."""
@@ -162,7 +161,7 @@ class FaceDataset:
         chosen = chosen.astype(np.int64)
         return replace(
             self,
-            images=self.images[chosen],
+            images=self.images.subset(chosen) if isinstance(self.images, ImageFiles) else self.images[chosen],
             labels=self.labels[chosen],
             splits=self.splits[chosen],
             votes=None if self.votes is None else self.votes[chosen],

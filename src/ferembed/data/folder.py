@@ -11,6 +11,7 @@ import numpy as np
 
 from ._naming import SPLIT_NAMES, class_name, class_order, known_names, split_name
 from .dataset import SPLITS, DataError, FaceDataset
+from .image_files import ImageFiles
 from .images import SUFFIXES, read_images
 
 RAFDB_FOLDERS: dict[str, str] = {
@@ -38,6 +39,7 @@ def load_folder(
     image_size: int = 48,
     colour: bool = False,
     classes: Mapping[str, str] | Sequence[str] | None = None,
+    in_memory: bool = True,
 ) -> FaceDataset:
     """Read a tree of images, ``SPLIT/LABEL/image`` or ``LABEL/image``.
 
@@ -59,6 +61,11 @@ def load_folder(
         A mapping gives the class of each label folder, as :data:`RAFDB_FOLDERS` and :data:`AFFECTNET_FOLDERS` do for
         numbered ones. A sequence gives the classes allowed and their order. Without it, folder names are the classes,
         under the house's names (``Happiness`` is ``happy``) and in the standard order.
+
+    in_memory : bool
+        Decode all images now. If False they stay files (:class:`~ferembed.data.image_files.ImageFiles`): training
+        decodes each batch anew, in as many processes as the recipe's ``workers``, and holds no more than a few batches.
+        A file that cannot be decoded is then found when it is first read.
 
     Returns
     -------
@@ -94,13 +101,14 @@ def load_folder(
             raise DataError(f"{file.path.parent} is not in classes, which know {known_names(classes)}.")
     found = [name for file in files if (name := names[file.label]) is not None]
     order = class_order(found, classes)
-    paths = [str(file.path) for file in files]
+    paths = np.array([str(file.path) for file in files])
+    read = read_images if in_memory else ImageFiles
     return FaceDataset(
-        images=read_images(paths, image_size=image_size, colour=colour),
+        images=read(paths, image_size=image_size, colour=colour),
         labels=np.array([order.index(name) for name in found]),
         classes=order,
         splits=np.array(SPLITS)[[file.split for file in files]],
-        paths=np.array(paths),
+        paths=paths,
         source=str(top),
     )
 

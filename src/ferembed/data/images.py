@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._progress import progress
-from .dataset import DataError
+from .errors import DataError
 
 SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """The file names that count as images, in lower case."""
+
+BLANK_SPAN = 4
+"""The widest span of grey levels of a blank image. FER2013 has flat images and one that spans 3 levels."""
 
 
 class UndecodableImage(DataError):
@@ -61,7 +65,7 @@ def read_image(path: str | os.PathLike[str], *, image_size: int = 48, colour: bo
         raise DataError(f"{os.fspath(path)} cannot be decoded as an image ({error}).") from error
 
 
-def read_images(paths: Sequence[str], *, image_size: int, colour: bool) -> NDArray[np.uint8]:
+def read_images(paths: Sequence[str] | NDArray[np.str_], *, image_size: int, colour: bool) -> NDArray[np.uint8]:
     """Many image files in their order, as :func:`read_image` reads each; raises UndecodableImage at the first bad one.
 
     The shape is (n, image_size, image_size), with a last axis of 3 where ``colour`` is wanted.
@@ -78,3 +82,17 @@ def read_images(paths: Sequence[str], *, image_size: int, colour: bool) -> NDArr
             pool.shutdown(cancel_futures=True)
             raise UndecodableImage(str(error), place=done) from error
     return images
+
+
+def is_blank(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether no channel's pixels span more than :data:`BLANK_SPAN` steps: (n, h, w) or (n, h, w, 3) to (n,)."""
+    n, height, width, *channels = images.shape
+    pixels = images.reshape(n, height * width, *(channels or [1]))
+    span = pixels.max(axis=1, initial=0).astype(np.int16) - pixels.min(axis=1, initial=255)
+    blank: NDArray[np.bool_] = span.max(axis=1, initial=0) <= BLANK_SPAN
+    return blank
+
+
+def pixel_hash(image: NDArray[np.uint8]) -> str:
+    """SHA-1 of an image's bytes in hexadecimal."""
+    return hashlib.sha1(image.tobytes()).hexdigest()

@@ -13,6 +13,7 @@ import numpy as np
 from . import _table
 from ._naming import SPLIT_NAMES, ClassNames, class_name, class_order, known_names, split_name
 from .dataset import DataError, FaceDataset
+from .image_files import ImageFiles
 from .images import UndecodableImage, read_images
 
 COLUMNS: tuple[str, ...] = ("path", "label", "split")
@@ -33,6 +34,7 @@ def load_manifest(
     image_size: int = 48,
     colour: bool = False,
     classes: Mapping[str, str] | Sequence[str] | None = None,
+    in_memory: bool = True,
 ) -> FaceDataset:
     """Read the images that a table lists.
 
@@ -49,6 +51,8 @@ def load_manifest(
         RGB rather than grey.
     classes : mapping or sequence of str, optional
         What labels mean, or which are allowed and in which order; see :func:`~ferembed.data.load_folder`.
+    in_memory : bool
+        Decode all images now, or leave them files; see :func:`~ferembed.data.load_folder`.
 
     Returns
     -------
@@ -85,9 +89,10 @@ def load_manifest(
     if not faces:
         raise DataError(f"{table} has a header but no rows.")
     order = class_order([face.label for face in faces], classes)
-    paths = [str(face.path) for face in faces]
+    paths = np.array([str(face.path) for face in faces])
+    read = read_images if in_memory else ImageFiles
     try:
-        images = read_images(paths, image_size=image_size, colour=colour)
+        images = read(paths, image_size=image_size, colour=colour)
     except UndecodableImage as error:
         raise _table.fault(table, faces[error.place].row, "path", str(error).rstrip(".")) from error
     return FaceDataset(
@@ -95,7 +100,7 @@ def load_manifest(
         labels=np.array([order.index(face.label) for face in faces]),
         classes=order,
         splits=np.array([face.split for face in faces]),
-        paths=np.array(paths),
+        paths=paths,
         source=str(table),
     )
 

@@ -1,0 +1,137 @@
+"""Image files that stand in for an array of their pixels, where all of these would not fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._progress import progress
+from .images import is_blank, pixel_hash, read_image, read_images
+
+CHUNK = 256
+"""Images decoded at a time where all of them are asked for in turn."""
+
+
+class ImageFiles:
+    """A read-only array of images that holds their paths and decodes rows when they are asked for.
+
+    It has the ``shape``, ``dtype`` and ``ndim`` of the array of uint8 that it stands for. An index gives pixels, as an
+    array: ``files[3]`` one image, ``files[10:20]`` or ``files[[1, 5]]`` several. :meth:`subset` picks files and decodes
+    none.
+
+    Parameters
+    ----------
+    paths : sequence of str, of length n
+        Files that Pillow can decode.
+    image_size : int
+        Height and width images are scaled to, in pixels.
+    colour : bool
+        RGB rather than grey.
+
+    Raises
+    ------
+    DataError
+        When a file that is asked for cannot be decoded; the sentence names it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = str(Path(folder, "face.png"))
+    ...     Image.new("L", (64, 64), 128).save(path)
+    ...     files = ImageFiles([path, path], image_size=48, colour=False)
+    ...     files.shape, files[0].shape, files.subset([1]).blank.tolist()
+    ((2, 48, 48), (48, 48), [True])
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, paths: Sequence[str] | NDArray[np.str_], *, image_size: int, colour: bool) -> None:
+        self.image_size, self.colour = image_size, colour
+        self._facts = _Facts(len(paths))
+        self._paths: NDArray[np.str_] = np.asarray(paths, dtype=np.str_)
+        self._rows = np.arange(len(paths))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array it stands for: (n, h, w) or (n, h, w, 3)."""
+        return (len(self), self.image_size, self.image_size, *([3] if self.colour else []))
+
+    @property
+    def ndim(self) -> int:
+        """3 for grey, 4 for RGB images."""
+        return len(self.shape)
+
+    @property
+    def paths(self) -> NDArray[np.str_]:
+        """The files, shape (n,)."""
+        return self._paths[self._rows]
+
+    def __getitem__(self, rows: Any) -> NDArray[np.uint8]:
+        """The pixels of one row, or of those that a slice, integer or boolean array picks."""
+        picked = self.paths[rows]
+        if isinstance(picked, str):
+            return read_image(picked, image_size=self.image_size, colour=self.colour)
+        images = np.empty((len(picked), *self.shape[1:]), np.uint8)
+        for place, path in enumerate(picked):
+            images[place] = read_image(path, image_size=self.image_size, colour=self.colour)
+        return images
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        return (self[row] for row in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        images = read_images(self.paths, image_size=self.image_size, colour=self.colour)
+        return images if dtype is None else images.astype(dtype)
+
+    def subset(self, rows: ArrayLike) -> ImageFiles:
+        """The files picked by an integer or boolean array, in that order; what is known of them stays known."""
+        chosen = copy(self)
+        chosen._rows = self._rows[np.asarray(rows)]
+        return chosen
+
+    @property
+    def blank(self) -> NDArray[np.bool_]:
+        """Whether each image is all but one flat colour; shape (n,). The first question decodes every file once."""
+        self._learn()
+        return self._facts.blank[self._rows]
+
+    @property
+    def hashes(self) -> NDArray[np.str_]:
+        """SHA-1 of each image's pixels in hexadecimal; shape (n,). The first question decodes every file once."""
+        self._learn()
+        return self._facts.hashes[self._rows]
+
+    def _learn(self) -> None:
+        """Decode the files of which nothing is known yet, a chunk at a time, and keep what is asked of all pixels."""
+        facts = self._facts
+        unknown = np.unique(self._rows[~facts.known[self._rows]])
+        with ThreadPoolExecutor() as pool, progress("Reading image files", len(unknown)) as report:
+            for start in range(0, len(unknown), CHUNK):
+                rows = unknown[start : start + CHUNK]
+                for row, (digest, blank) in zip(rows, pool.map(self._fact, self._paths[rows]), strict=True):
+                    facts.hashes[row], facts.blank[row], facts.known[row] = digest, blank, True
+                report(start + len(rows))
+
+    def _fact(self, path: str) -> tuple[str, bool]:
+        image = read_image(path, image_size=self.image_size, colour=self.colour)
+        return pixel_hash(image), bool(is_blank(image[None])[0])
+
+
+class _Facts:
+    """What is known of each file; all subsets of one reading share it."""
+
+    def __init__(self, n: int) -> None:
+        self.known = np.zeros(n, bool)
+        self.blank = np.zeros(n, bool)
+        self.hashes = np.full(n, "", "<U40")
