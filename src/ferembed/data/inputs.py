@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.data.dataset import DataError
+from ferembed.data.errors import DataError
+from ferembed.data.image_files import ImageFiles
 from ferembed.data.images import read_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     Face = NDArray[Any] | Image | str | os.PathLike[str]
-    Faces = Face | Iterable[Face]
+    Faces = Face | ImageFiles | Iterable[Face]
 
 
 def prepare_images(images: Faces, *, size: int, channels: int) -> NDArray[np.float32]:
@@ -46,17 +48,38 @@ def prepare_images(images: Faces, *, size: int, channels: int) -> NDArray[np.flo
     >>> prepare_images(np.full((96, 96), 255, np.uint8), size=48, channels=1).shape
     (1, 1, 48, 48)
     """
-    if isinstance(images, np.ndarray):
-        batch = _array_batch(images)
-        if batch.shape[1:3] == (size, size):
-            return _to_channels(_unit_range(batch, "the batch"), channels)
-        singles: Iterable[Any] = batch
-    elif isinstance(images, str | os.PathLike) or hasattr(images, "convert"):
-        singles = [images]
-    else:
-        singles = images
-    prepared = [_one(image, f"image {i}", size, channels) for i, image in enumerate(singles)]
+    prepared = list(prepared_batches(images, size=size, channels=channels))
     return np.concatenate(prepared) if prepared else np.empty((0, channels, size, size), np.float32)
+
+
+def prepared_batches(
+    images: Faces, *, size: int, channels: int, batch_size: int = 256
+) -> Iterator[NDArray[np.float32]]:
+    """What :func:`prepare_images` gives, ``batch_size`` images at a time, so that files and iterators may be endless.
+
+    Examples
+    --------
+    >>> faces = np.zeros((5, 48, 48), np.uint8)
+    >>> [len(batch) for batch in prepared_batches(faces, size=48, channels=1, batch_size=2)]
+    [2, 2, 1]
+    """
+    if isinstance(images, np.ndarray):
+        images = _array_batch(images)
+    if isinstance(images, np.ndarray | ImageFiles):
+        for start in range(0, len(images), batch_size):
+            yield _prepare_array(images[start : start + batch_size], start, size, channels)
+        return
+    one = isinstance(images, str | os.PathLike) or hasattr(images, "convert")
+    faces: Iterator[Any] = iter([images] if one else images)  # type: ignore[arg-type]
+    for start, first in zip(count(0, batch_size), faces):
+        batch = chain([first], islice(faces, batch_size - 1))
+        yield np.concatenate([_one(face, f"image {start + i}", size, channels) for i, face in enumerate(batch)])
+
+
+def _prepare_array(batch: NDArray[Any], start: int, size: int, channels: int) -> NDArray[np.float32]:
+    if batch.shape[1:3] == (size, size):
+        return _to_channels(_unit_range(batch, "the batch"), channels)
+    return np.concatenate([_one(image, f"image {start + i}", size, channels) for i, image in enumerate(batch)])
 
 
 def _array_batch(array: NDArray[Any]) -> NDArray[Any]:
