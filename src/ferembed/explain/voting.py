@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from torch import Tensor
 from torch.nn import functional as F
 
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
 from ferembed.estimators.calibration import IsotonicCalibration, TemperatureScaling
+from ferembed.estimators.gallery import Gallery
 from ferembed.estimators.held_out import encoded
 from ferembed.estimators.probabilities import FLOOR
 from ferembed.estimators.weights import CLOSEST, Weighting, counted
+
+_PRODUCTS = 2**24
 
 
 @singledispatch
@@ -23,7 +27,8 @@ def vote(classifier: Any, embeddings: Tensor) -> Tensor:
     """What ``classifier.predict_proba`` gives for embeddings, differentiable.
 
     Gradients flow through the similarities to the neighbours; which rows are neighbours is held fixed, as it is almost
-    everywhere. A vote in which all neighbours count equally (``weights="uniform"``) has no gradient.
+    everywhere. A vote in which all neighbours count equally (``weights="uniform"``) has no gradient. Where several rows
+    are equally near, others of them may vote here.
 
     Parameters
     ----------
@@ -56,12 +61,8 @@ def _softmax(classifier: SoftmaxHead, embeddings: Tensor) -> Tensor:
 @vote.register
 def _knn(classifier: KNNClassifier, embeddings: Tensor) -> Tensor:
     gallery = classifier.gallery_
-    _, rows = gallery.search(embeddings.detach().numpy(), gallery.reach(classifier.k_))
-    found = torch.from_numpy(rows >= 0)
-    near, places = np.unique(np.where(rows >= 0, rows, rows.max()), return_inverse=True)
-    neighbours = torch.from_numpy(gallery.index.reconstruct(near))[torch.from_numpy(places.reshape(rows.shape))]
-    similarities = torch.einsum("nd,nkd->nk", F.normalize(embeddings, dim=1), neighbours).double()
-    weights = _weights(similarities.masked_fill(~found, -torch.inf), classifier.weights, classifier.temperature_)
+    similarities, rows = _neighbours(gallery, F.normalize(embeddings.float(), dim=1), gallery.reach(classifier.k_))
+    weights = _weights(similarities.double(), classifier.weights, classifier.temperature_)
     if gallery.weights is not None:
         weights = weights * torch.from_numpy(counted(gallery.weights[rows], classifier.k_))
     totals = torch.einsum("nk,nkc->nc", weights, torch.from_numpy(gallery.votes[rows]).double())
@@ -87,6 +88,24 @@ def _ensemble(classifier: VotingEnsemble, embeddings: Tensor) -> Tensor:
     if classifier.pool == "arithmetic":
         return torch.einsum("m,mnc->nc", weights, stack)
     return torch.einsum("m,mnc->nc", weights, _log(stack)).softmax(dim=1)
+
+
+def _neighbours(gallery: Gallery, queries: Tensor, count: int) -> tuple[Tensor, NDArray[np.int64]]:
+    """Similarities and row numbers (n, count) of the nearest rows; minus infinity where there are too few.
+
+    An exact index is not asked: for hundreds of neighbours of hundreds of queries one product is three times faster.
+    """
+    if gallery.index.kind in ("exact", "flat"):
+        ids = gallery.index.ids
+        vectors = torch.from_numpy(gallery.index.reconstruct(ids))
+        blocks = torch.split(queries, max(1, _PRODUCTS // len(ids)))
+        nearest = [(block @ vectors.T).topk(count, dim=1) for block in blocks]
+        return torch.cat([each.values for each in nearest]), ids[torch.cat([each.indices for each in nearest]).numpy()]
+    _, rows = gallery.search(queries.detach().numpy(), count)
+    near, places = np.unique(np.where(rows >= 0, rows, rows.max()), return_inverse=True)
+    neighbours = torch.from_numpy(gallery.index.reconstruct(near))[torch.from_numpy(places.reshape(rows.shape))]
+    similarities = torch.einsum("nd,nkd->nk", queries, neighbours)
+    return similarities.masked_fill(torch.from_numpy(rows < 0), -torch.inf), rows
 
 
 def _weights(similarities: Tensor, weighting: Weighting, temperature: float) -> Tensor:
