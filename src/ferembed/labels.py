@@ -19,10 +19,11 @@ COLOURS: dict[str, str] = {
     "happy": "#F0E442",
     "sad": "#0072B2",
     "surprise": "#56B4E9",
-    "neutral": "#7F7F7F",
+    "neutral": "#5F5F5F",
     "contempt": "#E69F00",
 }
-"""One colour an emotion, from the colour-blind-safe palette of Okabe and Ito (2008)."""
+"""One colour an emotion, from the colour-blind-safe palette of Okabe and Ito (2008), with a grey dark enough to keep away
+from its green where red and green look alike."""
 
 _SYNONYMS: dict[str, str] = {
     "anger": "angry",

@@ -2,18 +2,31 @@
 
 import io
 import sys
+from itertools import combinations
 
 import numpy as np
 import pytest
 
 from ferembed.evaluation import (
+    evaluate_probabilities,
+    plot_classes,
     plot_confusion,
+    plot_confusion_difference,
+    plot_curves,
+    plot_embedding,
+    plot_mistakes,
     plot_reliability,
+    plot_retrieval,
     plot_risk_coverage,
+    plot_training,
+    project_embedding,
     reliability_curve,
     risk_coverage_curve,
+    save_figure,
 )
-from ferembed.labels import FER2013_CLASSES
+from ferembed.evaluation.plots import read_curves
+from ferembed.evaluation.plots.canvas import class_colours, class_markers
+from ferembed.labels import COLOURS, FER2013_CLASSES, FERPLUS_CLASSES
 
 
 @pytest.fixture
@@ -28,14 +41,22 @@ def drawings(answers):
     truth = rng.choice(FER2013_CLASSES, 500)
     said = np.where(rng.random(500) < 0.6, truth, rng.choice(FER2013_CLASSES, 500))
     curve = risk_coverage_curve(*answers)
+    measured = evaluate_probabilities(truth, rng.dirichlet(np.ones(7), 500), FER2013_CLASSES, resamples=50)
     return {
         "confusion": lambda ax=None: plot_confusion(truth, said, FER2013_CLASSES, ax=ax),
         "reliability": lambda ax=None: plot_reliability(reliability_curve(*answers), ax=ax),
+        "counts": lambda ax=None: plot_confusion(truth, said, FER2013_CLASSES, ax, cells="counts"),
+        "difference": lambda ax=None: plot_confusion_difference(truth, said, truth, FER2013_CLASSES, ax),
+        "classes": lambda ax=None: plot_classes(measured, ax),
+        "map": lambda ax=None: plot_embedding(rng.normal(size=(500, 2)), truth, FER2013_CLASSES, said, ax=ax),
+        "curves": lambda ax=None: plot_curves({"train/loss": (np.arange(3), np.arange(3))}, ax),
         "risk": lambda ax=None: plot_risk_coverage({"k-NN": curve, "softmax": curve}, ax=ax),
     }
 
 
-@pytest.mark.parametrize("name", ["confusion", "reliability", "risk"])
+@pytest.mark.parametrize(
+    "name", ["confusion", "counts", "difference", "classes", "map", "curves", "reliability", "risk"]
+)
 def test_drawn_on_a_new_figure_or_on_given_axes(answers, name):
     from matplotlib.figure import Figure
 
@@ -45,8 +66,7 @@ def test_drawn_on_a_new_figure_or_on_given_axes(answers, name):
     assert file.getvalue().startswith(b"\x89PNG")
     ax = Figure().add_subplot()
     assert draw(ax) is ax
-    assert ax.get_xlabel()
-    assert ax.get_ylabel()
+    assert ax.has_data()
 
 
 def test_confusion_shows_counts_and_shares_of_each_row():
@@ -104,3 +124,171 @@ def test_pictures_leave_pyplot_alone(answers):
 def test_mistakes_are_told():
     with pytest.raises(ValueError, match="y_true has 1 rows and y_pred 2"):
         plot_confusion(["a"], ["a", "a"], ["a"])
+
+
+def simulated(colour, matrix):
+    """A colour in CIE L*a*b*, as seen through a matrix over linear RGB."""
+    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ np.clip(np.array(matrix) @ linear, 0, 1) / [0.9505, 1.0, 1.089]
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+# Full deficiency after Machado, Oliveira and Fernandes (2009).
+SIGHT = {
+    "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_emotions_keep_their_colours_apart_for_every_eye(sight):
+    seen = {name: simulated(colour, SIGHT[sight]) for name, colour in COLOURS.items()}
+    nearest = min((np.linalg.norm(seen[a] - seen[b]), a, b) for a, b in combinations(seen, 2))
+    assert nearest[0] > 15, nearest
+
+
+def test_classes_differ_in_marker_too_and_strangers_get_colours_of_their_own():
+    names = [*FERPLUS_CLASSES, "boredom"]
+    assert len(set(class_markers(names))) == len(names)
+    colours = class_colours(["boredom", "happy", "envy"])
+    assert colours[1] == COLOURS["happy"]
+    assert len(set(colours)) == 3
+
+
+def test_counts_and_difference_of_two_systems():
+    truth, first, second = list("aaaab"), list("aaabb"), list("aabba")
+    counts = plot_confusion(truth, first, ["a", "b"], cells="counts")
+    assert [text.get_text() for text in counts.texts] == ["3", "1", "0", "1"]
+    ax = plot_confusion_difference(truth, first, second, ["a", "b"])
+    assert [text.get_text() for text in ax.texts] == ["-25.0", "-1", "+25.0", "+1", "+100.0", "+1", "-100.0", "-1"]
+    low, high = ax.images[0].get_clim()
+    assert (low, high) == (-100, 100)
+    with pytest.raises(ValueError, match="'shares' or 'counts', not 'share'"):
+        plot_confusion(truth, first, ["a", "b"], cells="share")
+
+
+def test_class_bars_and_their_whiskers(answers):
+    rng = np.random.default_rng(1)
+    codes, proba = rng.integers(0, 3, 200), rng.dirichlet(np.ones(3), 200)
+    measured = evaluate_probabilities(codes, proba, range(3), resamples=100)
+    ax = plot_classes(measured)
+    bars = [each for each in ax.containers if type(each).__name__ == "BarContainer"]
+    whiskers = [each for each in ax.containers if type(each).__name__ == "ErrorbarContainer"]
+    for field, heights, reach in zip(("recall", "precision", "f1"), bars, whiskers, strict=True):
+        for place, each in enumerate(measured.per_class.values()):
+            assert heights[place].get_height() == pytest.approx(getattr(each, field))
+            segment = reach.lines[2][0].get_segments()[place]
+            assert segment[:, 1].tolist() == pytest.approx(list(each.intervals[field]))
+    two = plot_classes({"k-NN": measured, "vote": measured}, figure="f1")
+    assert [text.get_text() for text in two.get_legend().get_texts()] == ["k-NN", "vote"]
+    assert two.get_ylabel() == "F1"
+
+
+def test_a_class_never_named_has_no_precision_bar():
+    measured = evaluate_probabilities(["a", "b"], [[0.9, 0.1], [0.8, 0.2]], ["a", "b"], resamples=10)
+    precision = plot_classes(measured).containers[2]
+    assert np.isnan(precision[1].get_height())
+
+
+def test_map_shows_every_face_rings_the_wrong_ones_and_sets_some_in():
+    rng = np.random.default_rng(0)
+    points, images = rng.normal(size=(60, 2)), rng.integers(0, 255, (60, 8, 8), np.uint8)
+    truth = np.array(["happy", "sad"] * 30)
+    said = np.where(np.arange(60) < 20, "happy", truth)
+    ax = plot_embedding(points, truth, ["happy", "sad"], said, images)
+    happy, sad, wrong = (each.get_offsets() for each in ax.collections)
+    np.testing.assert_allclose(happy, points[truth == "happy"], atol=1e-5)
+    np.testing.assert_allclose(sad, points[truth == "sad"], atol=1e-5)
+    np.testing.assert_allclose(wrong, points[truth != said], atol=1e-5)
+    captions = [text.get_text() for text in ax.texts]
+    assert 1 <= len(captions) <= 12
+    assert set(captions) == {"sad > happy"}
+    places = np.array([text.xy for text in ax.texts]) / np.ptp(points, axis=0)
+    gaps = np.abs(places[:, None] - places[None]) + np.eye(len(places))[:, :, None]
+    assert ((gaps[..., 0] > 0.08) | (gaps[..., 1] > 0.1)).all()
+
+
+def test_projection_keeps_groups_together_and_repeats():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.eye(8)[:2], 30, axis=0) + rng.normal(scale=0.05, size=(60, 8))
+    points = project_embedding(groups, seed=1)
+    assert points.shape == (60, 2)
+    np.testing.assert_array_equal(points, project_embedding(groups, seed=1))
+    near = np.argsort(np.linalg.norm(points[:, None] - points[None], axis=2), axis=1)[:, 1:6]
+    assert ((near < 30) == (np.arange(60) < 30)[:, None]).mean() > 0.95
+
+
+def test_projection_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(ImportError, match="pip install umap-learn"):
+        project_embedding(np.eye(5), method="umap")
+    with pytest.raises(ValueError, match=r"four embeddings or more, as rows; got shape \(3, 3\)"):
+        project_embedding(np.eye(3))
+    with pytest.raises(ValueError, match="'tsne' or 'umap', not 'pca'"):
+        project_embedding(np.eye(5), method="pca")
+
+
+def test_retrieval_sheet_names_labels_and_distances():
+    faces = np.zeros((2, 3, 6, 6), np.uint8)
+    figure = plot_retrieval(
+        faces[:, 0], ["sad", "happy"], faces, [["sad"] * 3, ["happy", "sad", "happy"]], np.arange(6).reshape(2, 3) / 10
+    )
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[0] == "query: sad"
+    assert titles[4:] == ["query: happy", "happy\n0.300", "sad\n0.400", "happy\n0.500"]
+    widths = [ax.spines["left"].get_linewidth() for ax in figure.axes[5:]]
+    assert widths[1] > 2 * widths[0] == 2 * widths[2]
+    with pytest.raises(ValueError, match="2 queries need as many labels"):
+        plot_retrieval(faces[:, 0], ["sad"], faces, [["sad"] * 3] * 2, np.zeros((2, 3)))
+
+
+def test_mistakes_come_surest_first():
+    proba = [[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]
+    figure = plot_mistakes(np.zeros((4, 6, 6), np.uint8), ["b", "a", "a", "b"], proba, ["a", "b"], count=2)
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == ["b 80%\nis a", "a 70%\nis b"]
+    with pytest.raises(ValueError, match="every face is named rightly"):
+        plot_mistakes(np.zeros((1, 6, 6), np.uint8), ["a"], [[1.0, 0.0]], ["a", "b"])
+
+
+def test_training_curves_are_those_logged(tmp_path):
+    log = tmp_path / "logs" / "csv" / "metrics.csv"
+    log.parent.mkdir(parents=True)
+    log.write_text("epoch,step,train/loss,validation/knn_accuracy\n0,9,,0.5\n0,9,2.0,\n1,19,,0.75\n1,19,1.5,\n")
+    curves = read_curves(tmp_path)
+    assert {name: [c.tolist() for c in curve] for name, curve in curves.items()} == {
+        "validation/knn_accuracy": [[1, 2], [0.5, 0.75]],
+        "train/loss": [[1, 2], [2.0, 1.5]],
+    }
+    figure = plot_training(tmp_path)
+    assert [ax.get_title() for ax in figure.axes] == ["training loss", "validation scores"]
+    line = plot_curves(curves).get_lines()[0]
+    assert line.get_xydata().tolist() == [[1, 0.5], [2, 0.75]]
+    with pytest.raises(FileNotFoundError, match="the run has logged no figures"):
+        plot_training(tmp_path / "logs")
+    log.write_text("epoch,train/loss\n0,much\n")
+    with pytest.raises(ValueError, match=r"metrics.csv, line 2: not a line"):
+        plot_training(tmp_path)
+
+
+def test_every_picture_is_saved_as_png_and_svg(answers, tmp_path):
+    for name, draw in drawings(answers).items():
+        for ending, start in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+            save_figure(draw(), tmp_path / f"{name}.{ending}")
+            assert (tmp_path / f"{name}.{ending}").read_bytes().startswith(start)

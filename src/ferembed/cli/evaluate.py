@@ -7,22 +7,30 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import Data, Run
+from ferembed.cli.options import Data, Looks, Run, Split
 
-Split = Annotated[str, typer.Option("--split", help="train, validation or test.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")]
+Draws = Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap draws for the 95% intervals; 0 for none.")]
 
 
-def command(run: Run, data: Data, split: Split = "validation", json: Json = None) -> None:
-    """Judge softmax, k-NN and the vote: accuracy, balanced accuracy, macro F1, NLL, ECE."""
+def command(
+    run: Run,
+    data: Data,
+    split: Split = "validation",
+    views: Looks = "single",
+    resamples: Draws = 1000,
+    json: Json = None,
+) -> None:
+    """Judge softmax, k-NN and the vote, class by class, and the embedding's retrieval, with 95% intervals."""
     from ferembed.assessment import evaluate
-    from ferembed.cli.tables import metrics_table, show
+    from ferembed.cli.tables import classes_table, metrics_table, retrieval_table, show
     from ferembed.data import load_dataset
     from ferembed.recognizer import Recognizer
     from ferembed.storage import write_json
 
     recognizer = Recognizer.load(run)
-    evaluation = evaluate(recognizer, load_dataset(data).split(split))
-    show(metrics_table(evaluation))
+    evaluation = evaluate(recognizer, load_dataset(data).split(split), views=views, resamples=resamples)
+    for table in (metrics_table, classes_table, retrieval_table):
+        show(table(evaluation))
     if json is not None:
         write_json(json, evaluation.to_dict())

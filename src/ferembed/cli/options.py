@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,3 +16,7 @@ Data = Annotated[
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `ferembed train` wrote.", show_default=False)]
+Split = Annotated[str, typer.Option("--split", help="train, validation or test.")]
+Looks = Annotated[
+    Literal["single", "flip", "ten_crop"], typer.Option("--views", help="Looks at each face that are averaged.")
+]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from ferembed.assessment import Evaluation
+from ferembed.assessment import Comparison, Evaluation
+from ferembed.evaluation import Interval
 from ferembed.training import Recipe
 
 _COLUMNS = {
@@ -20,20 +21,31 @@ _COLUMNS = {
     "Brier": "brier",
     "ECE": "ece",
 }
-_PERCENT = {"accuracy", "balanced_accuracy", "macro_f1"}
+_RETRIEVAL = {
+    "R@1": "recall_at_1",
+    "R@5": "recall_at_5",
+    "R@10": "recall_at_10",
+    "MAP@R": "map_at_r",
+    "silhouette": "silhouette",
+}
+_PERCENT = {"accuracy", "balanced_accuracy", "macro_f1", "recall", "precision", "f1"} | {*_RETRIEVAL.values()} - {
+    "silhouette"
+}
 _VOTERS = {"softmax": "softmax", "knn": "k-NN", "vote": "vote"}
 
 
 def show(content: Any) -> None:
-    """Print text or a table; never narrower than 100 columns, so that piped tables keep their shape."""
+    """Print text or a table; never narrower than 108 columns, so that piped tables keep their shape."""
     console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, 100)
+    console.width = max(console.width, 108)
     console.print(content)
 
 
 def metrics_table(evaluation: Evaluation) -> Table:
-    """One row a voter, for all images and for those without an exact copy in the gallery."""
-    notes = [f"{evaluation.images} images, {evaluation.copies} with an exact copy in the gallery"]
+    """One row a voter, for all images and for those without an exact copy in the gallery; 95% intervals beneath."""
+    views = "" if evaluation.views == "single" else f", {evaluation.views} views averaged"
+    notes = [f"{evaluation.images} images{views}, {evaluation.copies} with an exact copy in the gallery"]
+    notes.append(f"primary: {evaluation.primary}")
     if evaluation.calibrated_here:
         notes.append("temperatures and vote weights were fitted on this very split")
     table = Table(title=f"{evaluation.split}", caption="; ".join(notes))
@@ -43,8 +55,68 @@ def metrics_table(evaluation: Evaluation) -> Table:
         table.add_column(heading, justify="right")
     for heading, group in {"all": evaluation.all_images, "without copies": evaluation.without_copies}.items():
         for i, (name, metrics) in enumerate(group.items()):
-            values = [_cell(field, getattr(metrics, field)) for field in _COLUMNS.values()]
-            table.add_row("" if i else heading, _VOTERS.get(name, name), *values, end_section=i == len(group) - 1)
+            table.add_row(
+                "" if i else heading,
+                _VOTERS.get(name, name),
+                *(_with_interval(metrics, field) for field in _COLUMNS.values()),
+                end_section=i == len(group) - 1,
+            )
+    return table
+
+
+def classes_table(evaluation: Evaluation, voter: str = "vote") -> Table:
+    """One row a class, over all images; 95% intervals beneath."""
+    table = Table(title=f"{evaluation.split}: each class by the {_VOTERS.get(voter, voter)}")
+    table.add_column("class")
+    for heading in ("recall", "precision", "F1", "images"):
+        table.add_column(heading, justify="right")
+    for name, metrics in evaluation.all_images[voter].per_class.items():
+        cells = [_with_interval(metrics, field) for field in ("recall", "precision", "f1")]
+        table.add_row(name, *cells, f"{metrics.support:,}")
+    return table
+
+
+def retrieval_table(evaluation: Evaluation) -> Table:
+    """How the embedding retrieves faces of one expression; 95% intervals beneath."""
+    table = Table(title=f"{evaluation.split}: faces as queries against the gallery")
+    table.add_column("images")
+    for heading in _RETRIEVAL:
+        table.add_column(heading, justify="right")
+    groups = {"all": evaluation.retrieval, "without copies": evaluation.retrieval_without_copies}
+    for heading, metrics in groups.items():
+        if metrics is not None:
+            table.add_row(heading, *(_with_interval(metrics, field) for field in _RETRIEVAL.values()))
+    return table
+
+
+def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
+    """One row a voter and figure: both systems, their difference with its interval, and its p value."""
+    notes = f"{comparison.images} images, {comparison.copies} with an exact copy in a gallery; paired bootstrap"
+    table = Table(title=f"{comparison.split}: {second} against {first}", caption=notes)
+    for heading in ("images", "voter", "figure"):
+        table.add_column(heading)
+    for heading in (first, second, "difference", "95% interval", "p"):
+        table.add_column(heading, justify="right")
+    for group, voters in {"all": comparison.all_images, "without copies": comparison.without_copies}.items():
+        for place, (voter, paired) in enumerate(voters.items()):
+            for line, (heading, field) in enumerate(_COLUMNS.items()):
+                each = paired.differences[field]
+                low, high = (_signed(field, bound) for bound in each.interval)
+                table.add_row(
+                    group if not (place or line) else "",
+                    "" if line else _VOTERS.get(voter, voter),
+                    heading,
+                    _cell(field, each.first),
+                    _cell(field, each.second),
+                    _signed(field, each.difference),
+                    f"{low} to {high}",
+                    f"{each.p_value:.3f}",
+                )
+            test = paired.mcnemar
+            right = f"{test.only_first} / {test.only_second}"
+            table.add_row(
+                "", "", "only one right (McNemar)", right, "", "", "", f"{test.p_value:.3f}", end_section=True
+            )
     return table
 
 
@@ -77,5 +149,20 @@ def recipes_table(recipes: Mapping[str, Recipe]) -> Table:
     return table
 
 
+def _with_interval(metrics: Any, field: str) -> str:
+    value: float | None = getattr(metrics, field)
+    if value is None:
+        return "-"
+    bounds: Interval | None = metrics.intervals.get(field)
+    if bounds is None:
+        return _cell(field, value)
+    low, high = (_cell(field, bound).rstrip("%") for bound in bounds)
+    return f"{_cell(field, value)}\n[dim]{low}-{high}[/dim]"
+
+
 def _cell(field: str, value: float) -> str:
     return f"{value:.1%}" if field in _PERCENT else f"{value:.3f}"
+
+
+def _signed(field: str, value: float) -> str:
+    return f"{value:+.1%}" if field in _PERCENT else f"{value:+.3f}"

@@ -9,9 +9,22 @@ from ferembed.evaluation.calibration import (
 )
 from ferembed.evaluation.comparison import Difference, McNemar, PairedMetrics, compare_probabilities, mcnemar
 from ferembed.evaluation.metrics import ClassMetrics, Metrics, brier_score, confusion_counts, evaluate_probabilities
-from ferembed.evaluation.plots import plot_confusion, plot_reliability, plot_risk_coverage
+from ferembed.evaluation.plots import (
+    plot_classes,
+    plot_confusion,
+    plot_confusion_difference,
+    plot_curves,
+    plot_embedding,
+    plot_mistakes,
+    plot_reliability,
+    plot_retrieval,
+    plot_risk_coverage,
+    plot_training,
+    project_embedding,
+)
 from ferembed.evaluation.retrieval import RetrievalMetrics, evaluate_retrieval
 from ferembed.evaluation.selective import RiskCoverageCurve, auroc, risk_coverage_curve
+from ferembed.evaluation.sheets import plot_faces, save_figure
 
 __all__ = [
     "ClassMetrics",
@@ -32,9 +45,19 @@ __all__ = [
     "evaluate_retrieval",
     "expected_calibration_error",
     "mcnemar",
+    "plot_classes",
     "plot_confusion",
+    "plot_confusion_difference",
+    "plot_curves",
+    "plot_embedding",
+    "plot_faces",
+    "plot_mistakes",
     "plot_reliability",
+    "plot_retrieval",
     "plot_risk_coverage",
+    "plot_training",
+    "project_embedding",
     "reliability_curve",
     "risk_coverage_curve",
+    "save_figure",
 ]

@@ -1,0 +1,57 @@
+"""What the pictures share: where they are drawn, and in which colours, markers and dashes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ferembed.labels import COLOURS, canonical
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, PALE, GREY = COLOURS["sad"], COLOURS["angry"], COLOURS["surprise"], "#8C8C8C"
+LINES = (BLUE, ORANGE, COLOURS["disgust"], COLOURS["fear"], COLOURS["contempt"], PALE, GREY)
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+
+
+def new_figure(size: tuple[float, float]) -> Figure:
+    """A figure of a size in inches, made without pyplot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """The axes given, or those of a new figure."""
+    return new_figure(size).add_subplot() if ax is None else ax
+
+
+def ink() -> Any:
+    """The colour of text, so that a picture suits a dark page too."""
+    from matplotlib import rcParams
+
+    return rcParams["text.color"]
+
+
+def class_colours(classes: Sequence[Any]) -> list[str]:
+    """One colour a class: the emotion's own, or the next of the palette that no class of these owns."""
+    names = [canonical(str(name)) for name in classes]
+    spare = [colour for name, colour in COLOURS.items() if name not in names] or list(COLOURS.values())
+    strangers = [name for name in names if name not in COLOURS]
+    return [COLOURS.get(name) or spare[strangers.index(name) % len(spare)] for name in names]
+
+
+def class_markers(classes: Sequence[Any]) -> list[str]:
+    """One marker a class."""
+    return [MARKERS[place % len(MARKERS)] for place in range(len(classes))]
+
+
+def dress_line(place: int) -> dict[str, Any]:
+    """Colour and dashes of the line at a place, told apart by either."""
+    return {"color": LINES[place % len(LINES)], "linestyle": DASHES[place % len(DASHES)]}

@@ -1,0 +1,158 @@
+"""A map of the embedding, with the faces that are named wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ferembed.evaluation.metrics import class_codes
+from ferembed.evaluation.plots.canvas import axes_or_new, class_colours, class_markers, ink
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INSETS = 12
+_GAP = (0.085, 0.105)
+
+
+def project_embedding(
+    embeddings: ArrayLike, *, method: Literal["tsne", "umap"] = "tsne", seed: int = 0
+) -> NDArray[np.float32]:
+    """Embeddings on a plane, neighbours kept near each other: t-SNE (van der Maaten and Hinton 2008) or UMAP.
+
+    Distances between far groups, and the sizes of groups, mean nothing on such a map.
+
+    Parameters
+    ----------
+    embeddings : array-like of float, shape (n, d)
+        Unit vectors, four or more.
+    method : {"tsne", "umap"}
+        t-SNE is scikit-learn's; UMAP needs the package umap-learn.
+    seed : int
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 2)
+
+    Raises
+    ------
+    ImportError
+        If umap-learn is asked for and missing.
+    ValueError
+        If there are fewer than four embeddings, or the method is neither.
+    """
+    vectors = np.asarray(embeddings, dtype=np.float32)
+    if vectors.ndim != 2 or len(vectors) < 4:
+        raise ValueError(f"a map needs four embeddings or more, as rows; got shape {vectors.shape}.")
+    if method == "tsne":
+        from sklearn.manifold import TSNE
+
+        perplexity = min(30.0, (len(vectors) - 1) / 3)
+        points = TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(vectors)
+    elif method == "umap":
+        try:
+            from umap import UMAP
+        except ImportError as error:
+            raise ImportError("method='umap' needs umap-learn: pip install umap-learn, or method='tsne'.") from error
+        points = UMAP(metric="cosine", random_state=seed).fit_transform(vectors)
+    else:
+        raise ValueError(f"method must be 'tsne' or 'umap', not {method!r}.")
+    return np.asarray(points, dtype=np.float32)
+
+
+def plot_embedding(
+    embeddings: ArrayLike,
+    labels: ArrayLike,
+    classes: Sequence[Any],
+    predicted: ArrayLike | None = None,
+    images: NDArray[np.uint8] | None = None,
+    ax: Axes | None = None,
+    *,
+    method: Literal["tsne", "umap"] = "tsne",
+    seed: int = 0,
+) -> Axes:
+    """A map of faces in the colour and marker of their class; faces named wrongly are ringed, and some are shown.
+
+    Parameters
+    ----------
+    embeddings : array-like of float, shape (n, d) or (n, 2)
+        Unit vectors, or points that :func:`project_embedding` has made of them, which are drawn as they are.
+    labels : array-like of shape (n,)
+        True classes, as they are named in ``classes``.
+    classes : sequence
+    predicted : array-like of shape (n,), optional
+        Classes named by a recogniser.
+    images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3), optional
+        Up to 12 misclassified faces, far enough from each other, are set into the map: "true > predicted" above each.
+    ax : matplotlib Axes, optional
+    method, seed
+        As for :func:`project_embedding`.
+    """
+    vectors = np.asarray(embeddings, dtype=np.float32)
+    points = vectors if vectors.shape[1:] == (2,) else project_embedding(vectors, method=method, seed=seed)
+    codes = class_codes(labels, classes)
+    ax = axes_or_new(ax, (9.0, 8.0))
+    for code, (colour, marker) in enumerate(zip(class_colours(classes), class_markers(classes), strict=True)):
+        x, y = points[codes == code].T
+        ax.scatter(x, y, s=14, c=colour, marker=marker, linewidths=0, alpha=0.8, label=str(classes[code]))
+    ax.set(xticks=[], yticks=[])
+    if predicted is not None:
+        answers = class_codes(predicted, classes)
+        wrong = np.flatnonzero(codes != answers)
+        x, y = points[wrong].T
+        ax.scatter(x, y, s=42, facecolors="none", edgecolors=ink(), linewidths=0.35, label="named wrongly")
+        if images is not None:
+            _inset(ax, points, images, wrong, codes, answers, classes)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, markerscale=1.6)
+    return ax
+
+
+def _inset(
+    ax: Axes,
+    points: NDArray[np.float32],
+    images: NDArray[np.uint8],
+    wrong: NDArray[np.int64],
+    codes: NDArray[np.intp],
+    answers: NDArray[np.intp],
+    classes: Sequence[Any],
+) -> None:
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+    colours = class_colours(classes)
+    low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-9)
+    for row in _apart((points[wrong] - low) / span):
+        face = wrong[row]
+        image = OffsetImage(images[face], zoom=34 / images.shape[1], cmap="gray", norm=None)
+        image.image.set_clim(0, 255)
+        frame = {"edgecolor": colours[codes[face]], "linewidth": 2.0, "facecolor": "none"}
+        ax.add_artist(AnnotationBbox(image, tuple(points[face]), pad=0.1, bboxprops=frame))
+        ax.annotate(
+            f"{classes[codes[face]]} > {classes[answers[face]]}",
+            tuple(points[face]),
+            xytext=(0, 22),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=6,
+            zorder=5,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+            color="black",
+        )
+
+
+def _apart(places: NDArray[np.float32]) -> list[int]:
+    """Up to :data:`INSETS` places of the unit square, each as far as can be from those before, none overlapping."""
+    chosen: list[int] = []
+    if not len(places):
+        return chosen
+    scaled = places / np.array(_GAP)
+    distance = np.full(len(places), np.inf)
+    candidate = int(np.abs(places - 0.5).sum(axis=1).argmin())
+    while len(chosen) < INSETS and distance[candidate] >= 1:
+        chosen.append(candidate)
+        distance = np.minimum(distance, np.abs(scaled - scaled[candidate]).max(axis=1))
+        candidate = int(distance.argmax())
+    return chosen

@@ -1,0 +1,102 @@
+"""Training curves from the figures a run has logged."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.evaluation.plots.canvas import MARKERS, axes_or_new, dress_line, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Curve: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64]]"
+
+METRICS = Path("logs", "csv", "metrics.csv")
+_SCORES = ("accuracy", "recall_at", "map_at")
+
+
+def read_curves(run: str | os.PathLike[str]) -> dict[str, Curve]:
+    """The figures a run has logged, by name: the number of finished epochs, and the values.
+
+    Parameters
+    ----------
+    run : path
+        Folder of a run, or its ``metrics.csv``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the run has logged nothing.
+    ValueError
+        If the file is no log of a run, or holds something else than numbers.
+    """
+    path = Path(run) / METRICS if Path(run).is_dir() else Path(run)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: the run has logged no figures.")
+    points: dict[str, dict[float, float]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for number, line in enumerate(csv.DictReader(file), start=2):
+            try:
+                epoch = float(line.pop("epoch")) + 1
+                for name, value in line.items():
+                    if value and name != "step":
+                        points.setdefault(name, {})[epoch] = float(value)
+            except (KeyError, TypeError, ValueError):
+                raise ValueError(f"{path}, line {number}: not a line of a run's figures.") from None
+    return {name: (np.array(list(each)), np.array(list(each.values()))) for name, each in points.items()}
+
+
+def plot_curves(curves: Mapping[str, Curve], ax: Axes | None = None) -> Axes:
+    """Curves over epochs by name; what stands before the last ``/`` of a name is left out of the legend."""
+    ax = axes_or_new(ax, (6.2, 3.4))
+    for place, (name, (epochs, values)) in enumerate(curves.items()):
+        label = name.rsplit("/", 1)[-1].replace("_", " ")
+        marker = MARKERS[place % len(MARKERS)]
+        ax.plot(epochs, values, marker=marker, markersize=3.5, label=label, **dress_line(place))
+    ax.set_xlabel("epochs")
+    ax.grid(alpha=0.3)
+    ax.locator_params(axis="x", integer=True)
+    if curves:
+        ax.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return ax
+
+
+def plot_training(run: str | os.PathLike[str]) -> Figure:
+    """Training curves of a run: its losses, the scores of the validation split, and the shape of the embedding.
+
+    Parameters
+    ----------
+    run : path
+        As for :func:`read_curves`.
+    """
+    curves = read_curves(run)
+    scores = {name for name in curves if any(word in name for word in _SCORES)}
+    train = {name for name in curves if name.startswith("train/")}
+    likelihood = {name for name in curves if name.endswith("nll")}
+    panels = {
+        "training loss": train,
+        "validation scores": scores - train,
+        "validation NLL": likelihood - train,
+        "validation: shape of the embedding": curves.keys() - scores - train - likelihood,
+    }
+    shown = {title: {name: curves[name] for name in curves if name in names} for title, names in panels.items()}
+    shown = {title: each for title, each in shown.items() if each}
+    if not shown:
+        raise ValueError(f"{run} has logged no figures.")
+    columns = min(2, len(shown))
+    rows = -(-len(shown) // columns)
+    figure = new_figure((6.2 * columns, 3.2 * rows))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(shown) :]:
+        axes.set_axis_off()
+    for axes, (title, each) in zip(grid, shown.items(), strict=False):
+        plot_curves(each, axes).set_title(title, fontsize=10)
+    return figure
