@@ -12,7 +12,7 @@ from ferembed.audit.views import DIM, VIEWS, Poses, signatures, views
 from ferembed.data.dataset import FaceDataset
 from ferembed.index import Index, make_index
 
-LIKENESS = 0.85
+LIKENESS = 0.86
 """Cosine of two signatures from which a pair is looked at closely."""
 
 NEIGHBOURS = 6
@@ -45,6 +45,10 @@ class Candidates(NamedTuple):
     def poses(self) -> Poses:
         """How the second picture of each pair lies in the first."""
         return Poses(VIEWS.centre[self.view], VIEWS.scale[self.view])
+
+    def at(self, places: NDArray[np.int64]) -> Candidates:
+        """Some of the pairs."""
+        return Candidates(self.pairs[places], self.view[places], self.likeness[places])
 
 
 def index_signatures(faces: FaceDataset, rows: NDArray[np.int64]) -> Index:
@@ -80,4 +84,4 @@ def best_of_each_pair(parts: list[Candidates]) -> Candidates:
     new = np.ones(len(order), bool)
     new[1:] = (np.diff(low[order]) != 0) | (np.diff(high[order]) != 0)
     kept = order[new]
-    return Candidates(pairs[kept], view[kept], likeness[kept])
+    return Candidates(pairs, view, likeness).at(kept)
