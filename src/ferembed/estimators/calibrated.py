@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.calibration import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
 from ferembed.estimators.held_out import Labels, adopt_features
-from ferembed.estimators.probabilities import Floats, probabilities_of
+from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
 from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
 from ferembed.estimators.wrapper import ClassifierWrapper
 
@@ -92,6 +92,30 @@ class CalibratedClassifier(ClassifierWrapper):
         self.calibration_ = fit_calibration(self.method, proba, codes, weights)
         return self
 
+    @classmethod
+    def from_answers(
+        cls,
+        estimator: Any,
+        answers: Floats,
+        codes: Codes,
+        method: CalibrationMethod = "temperature",
+        sample_weight: Floats | None = None,
+    ) -> CalibratedClassifier:
+        """Calibrate a fitted estimator on what it said of rows it was not fitted to.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted; it is kept as it is.
+        answers : ndarray of float64, shape (n, c)
+            Its probabilities of the rows.
+        codes : ndarray of int, shape (n,)
+            Columns of the true classes.
+        method, sample_weight
+            As above.
+        """
+        return cls._joined(estimator, fit_calibration(method, answers, codes, sample_weight))
+
     def predict_proba(self, X: Any) -> Floats:
         """Calibrated probabilities, float64 of shape ``(n, c)``, columns in the order of ``classes_``."""
         check_is_fitted(self)
@@ -124,8 +148,12 @@ class CalibratedClassifier(ClassifierWrapper):
         classes = classes_from_json(config["classes"])
         if not np.array_equal(classes, estimator.classes_):
             raise ValueError(f"{path} was calibrated for the classes {classes.tolist()}; the estimator has others.")
-        calibration = calibration_from_dict(config["calibration"])
+        return cls._joined(estimator, calibration_from_dict(config["calibration"]))
+
+    @classmethod
+    def _joined(cls, estimator: Any, calibration: Calibration) -> CalibratedClassifier:
         calibrated = cls(FrozenEstimator(estimator), calibration.method)
-        calibrated.estimator_, calibrated.classes_, calibrated.calibration_ = estimator, classes, calibration
+        calibrated.estimator_, calibrated.calibration_ = estimator, calibration
+        calibrated.classes_ = np.asarray(estimator.classes_)
         adopt_features(calibrated, estimator)
         return calibrated

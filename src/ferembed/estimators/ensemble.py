@@ -63,15 +63,33 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
         X, labels, weights = checked_data(X, y, sample_weight)
         params = routed_fit_params(self, members, weights)
         held = [held_out(member, X, labels, self.cv, params[name]) for name, member in members.items()]
-        self.estimators_ = [member for member, _ in held]
-        self.classes_ = common_classes(self.estimators_)
-        for member in self.estimators_:
-            adopt_features(self, member)
-        codes = encoded(labels, self.classes_)
-        proba = [aligned(answers, np.asarray(member.classes_), self.classes_) for member, answers in held]
-        self.calibrations_ = [fit_calibration(self.calibration, answers, codes, weights) for answers in proba]
-        self._fit_joint(self._calibrated(proba), codes, weights)
-        return self
+        return self._fit_answers([member for member, _ in held], [answers for _, answers in held], labels, weights)
+
+    @classmethod
+    def from_answers(
+        cls,
+        members: Mapping[str, Any],
+        answers: Sequence[Floats],
+        y: Labels,
+        sample_weight: Floats | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """Join fitted members by what they said of rows they were not fitted to.
+
+        Parameters
+        ----------
+        members : mapping of str to classifier
+            Fitted; they are kept as they are.
+        answers : sequence of ndarray of float64, shape (n, c)
+            Each member's probabilities of the rows, columns in the order of its own ``classes_``.
+        y : ndarray, shape (n,)
+            Class labels.
+        sample_weight : ndarray of float64, shape (n,), optional
+        **parameters
+            Of the ensemble.
+        """
+        ensemble = cls([(name, FrozenEstimator(member)) for name, member in members.items()], **parameters)
+        return ensemble._fit_answers(list(members.values()), answers, y, sample_weight)
 
     def predict_proba(self, X: Any) -> Floats:
         """Probabilities of the classes, float64 of shape ``(n, c)``, columns in the order of ``classes_``."""
@@ -150,6 +168,22 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
 
     _joint: str
     """The fitted attribute that joins the members: an array."""
+
+    def _fit_answers(
+        self, members: list[Any], answers: Sequence[Floats], labels: Labels, weights: Floats | None
+    ) -> Any:
+        self.estimators_ = members
+        self.classes_ = common_classes(members)
+        for member in members:
+            adopt_features(self, member)
+        codes = encoded(labels, self.classes_)
+        proba = [
+            aligned(said, np.asarray(member.classes_), self.classes_)
+            for member, said in zip(members, answers, strict=True)
+        ]
+        self.calibrations_ = [fit_calibration(self.calibration, said, codes, weights) for said in proba]
+        self._fit_joint(self._calibrated(proba), codes, weights)
+        return self
 
     def _fit_joint(self, stack: Floats, codes: Codes, weights: Floats | None) -> None:
         raise NotImplementedError

@@ -1,0 +1,149 @@
+"""The voters of a recogniser: a softmax head and a k-NN vote, calibrated and pooled on rows they were not fitted to."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import log_loss
+
+from ferembed.estimators.calibrated import CalibratedClassifier
+from ferembed.estimators.calibration import CalibrationMethod
+from ferembed.estimators.knn import KNNClassifier
+from ferembed.estimators.pooling import pool_probabilities
+from ferembed.estimators.probabilities import Codes, Floats
+from ferembed.estimators.softmax import SoftmaxHead
+from ferembed.estimators.voting import VotingEnsemble
+from ferembed.estimators.widening import widened, widened_answers
+
+NEIGHBOURS = (5, 10, 20, 50, 100, 200)
+TEMPERATURES = (0.05, 0.1)
+
+MAX_LOSS = 0.0025
+"""Share of held-out faces of trained classes that may lose their right name to an enrolled class.
+
+Half of the 0.5 points that are promised, since the same faces fit the calibration.
+"""
+
+_STEPS = 12  # weights of enrolled faces that are tried, each half of the one but one before
+
+
+class HeldOut(NamedTuple):
+    """Faces that the encoder and the voters were not fitted to."""
+
+    embeddings: NDArray[np.float32]
+    """Unit vectors, shape (n, d)."""
+    codes: NDArray[np.int64]
+    """Class numbers, shape (n,)."""
+
+
+class Voters(NamedTuple):
+    """Calibrated classifiers over embeddings, whose labels are class numbers."""
+
+    softmax: CalibratedClassifier
+    knn: CalibratedClassifier
+    vote: VotingEnsemble
+
+
+def best_knn(gallery: NDArray[np.float32], codes: NDArray[np.int64], held_out: HeldOut) -> KNNClassifier:
+    """The k and temperature that, once calibrated, make the held-out labels likeliest.
+
+    The gallery's own labels cannot choose: the encoder was trained on them, so its neighbours look surer than they are.
+    """
+    tried = [
+        KNNClassifier(k, temperature=temperature).fit(gallery, codes)
+        for k in NEIGHBOURS
+        if k <= len(gallery)
+        for temperature in TEMPERATURES
+    ]
+
+    def loss(knn: KNNClassifier) -> float:
+        calibrated = CalibratedClassifier(FrozenEstimator(knn)).fit(*held_out)
+        return float(log_loss(held_out.codes, calibrated.predict_proba(held_out.embeddings), labels=knn.classes_))
+
+    return min(tried, key=loss)
+
+
+def calibrated_voters(
+    head: SoftmaxHead, knn: KNNClassifier, held_out: HeldOut, enrolled: NDArray[np.int64] | None = None
+) -> Voters:
+    """Calibrate both classifiers and weigh their votes.
+
+    Parameters
+    ----------
+    head : SoftmaxHead
+        Over the classes 0 to t - 1 that it was trained for.
+    knn : KNNClassifier
+        Over the classes 0 to c - 1: those beyond the head's are enrolled, and the head is widened by them.
+    held_out : HeldOut
+        Faces of the trained classes.
+    enrolled : ndarray of int64, optional
+        Gallery rows that were enrolled after training. They are held out in part: the k-NN is asked about each without
+        it, the head about each fifth without that fifth.
+
+    Notes
+    -----
+    With enrolled classes each member is calibrated by vector scaling. A few enrolled faces among thousands of others
+    make a class so rare that it is hardly ever named; counted as often as an average class, they may take names from
+    it. So each enrolled face counts as many times as keeps within :data:`MAX_LOSS`, at most until its class is as
+    frequent as the average trained one. The probabilities are those under this prior.
+    """
+    rows = np.zeros(0, np.int64) if enrolled is None else enrolled
+    trained = len(head.classes_)
+    asked = HeldOut(
+        np.concatenate([held_out.embeddings, knn.index_.reconstruct(rows)]),
+        np.concatenate([held_out.codes, knn.gallery_.codes[rows]]),
+    )
+    answers = [
+        widened_answers(head, *asked, len(knn.classes_)),
+        np.concatenate([knn.predict_proba(held_out.embeddings), knn.leave_one_out(rows)]),
+    ]
+    members = widened(head, *asked, len(knn.classes_)), knn
+    if len(knn.classes_) == trained:
+        return _pooled(members, answers, asked.codes, "temperature")[0]
+    heaviest = _fair_weights(asked.codes, trained)
+
+    @cache
+    def fitted(step: int) -> tuple[Voters, Floats]:
+        weights = np.where(asked.codes >= trained, heaviest * 2.0 ** (-step / 2), 1.0)
+        return _pooled(members, answers, asked.codes, "vector", weights)
+
+    def bearable(step: int) -> bool:
+        return renamed(fitted(step)[1], asked.codes, trained) <= MAX_LOSS
+
+    return fitted(bisect_left(range(_STEPS - 1), True, key=bearable))[0]
+
+
+def renamed(proba: Floats, codes: Codes, trained: int) -> float:
+    """The share of faces of trained classes 0 to ``trained`` - 1 that lose their right name to an enrolled class."""
+    old = codes < trained
+    right = proba[old, :trained].argmax(axis=1) == codes[old]
+    return float((right & (proba[old].argmax(axis=1) >= trained)).mean())
+
+
+def _pooled(
+    members: tuple[Any, Any],
+    answers: list[Floats],
+    codes: Codes,
+    method: CalibrationMethod,
+    weights: Floats | None = None,
+) -> tuple[Voters, Floats]:
+    """The voters, and what their vote says of the rows."""
+    softmax, knn = (
+        CalibratedClassifier.from_answers(member, said, codes, method, weights)
+        for member, said in zip(members, answers, strict=True)
+    )
+    stack = np.stack([softmax.calibration_(answers[0]), knn.calibration_(answers[1])])
+    vote = VotingEnsemble.from_answers({"softmax": softmax, "knn": knn}, list(stack), codes, weights, calibration=None)
+    return Voters(softmax, knn, vote), pool_probabilities(stack, vote.weights_, vote.pool)
+
+
+def _fair_weights(codes: Codes, trained: int) -> Floats:
+    """The weight, at least 1, under which each row's class would be as frequent as the average trained one."""
+    counts = np.bincount(codes)
+    fair = counts[:trained].sum() / trained
+    return np.asarray(np.maximum(fair / np.maximum(counts, 1), 1.0)[codes])

@@ -1,0 +1,298 @@
+"""The recogniser: what it says of faces, how it learns and forgets expressions, and its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.models import Encoder, Network
+from ferembed.recognizer.encoding import encode, faces_of
+from ferembed.recognizer.gallery import HeldOutFaces, among, hash_bytes
+from ferembed.recognizer.state import State
+from ferembed.storage import StorageError, atomic_folder, verify_folder, write_json
+
+if TYPE_CHECKING:
+    from ferembed.data.augmentation import Views
+    from ferembed.data.inputs import Faces
+
+FORMAT = 2
+READABLE = (1, 2)
+
+
+class Neighbors(NamedTuple):
+    """The gallery faces nearest to each query, best first; all of shape (n, k)."""
+
+    similarities: NDArray[np.float32]
+    """Cosines, -1 to 1."""
+    labels: NDArray[np.str_]
+    """Class names."""
+    ids: NDArray[np.int64]
+    """Row numbers in the training data's source; negative for enrolled faces."""
+
+
+class Recognizer:
+    """Names the expression of a face, with calibrated probabilities and the training faces that speak for it.
+
+    Made by :func:`ferembed.train` or :meth:`build`, or read back with :meth:`load`. Every method takes one image or a
+    batch: uint8 arrays, or floats in [0, 1], of shape (h, w), (n, h, w), (h, w, 3) or (n, h, w, 3), PIL images, paths,
+    or a sequence of these; one image is a batch of one. Where a method takes ``views``, the embeddings of several looks
+    at each image are averaged and brought back to unit length: ``"single"`` is the image as it is, ``"flip"`` the image
+    and its mirror, ``"ten_crop"`` five crops and their mirrors (see :func:`ferembed.data.augmentation.test_views`).
+
+    Attributes
+    ----------
+    encoder : Encoder
+    info : dict
+        JSON values kept with the recogniser.
+    """
+
+    def __init__(self, encoder: Encoder, state: State, info: Mapping[str, Any] | None = None) -> None:
+        self.encoder = encoder.eval()
+        self.info = dict(info or {})
+        self._state = state
+        self._folder: Path | None = None
+
+    @property
+    def classes_(self) -> NDArray[np.str_]:
+        """Class names, the order of the columns of every probability: trained, then enrolled; shape (c,)."""
+        return np.array(self._state.classes)
+
+    @property
+    def voters(self) -> dict[str, Any]:
+        """Calibrated scikit-learn classifiers over embeddings (n, d), whose labels are numbers into ``classes_``.
+
+        The members of the vote, ``"softmax"`` and ``"knn"``, and the vote itself, ``"vote"``.
+        """
+        return self._state.voters._asdict()
+
+    @classmethod
+    def build(
+        cls, network: Network, train: FaceDataset, validation: FaceDataset, *, info: Mapping[str, Any] | None = None
+    ) -> Recognizer:
+        """Bind a trained network to a gallery and calibrate its voters.
+
+        Parameters
+        ----------
+        network : Network
+            Its encoder makes the embeddings; its own head is the softmax voter, or, where it has none, a logistic
+            regression over the gallery.
+        train : FaceDataset
+            The gallery; blank images are left out.
+        validation : FaceDataset
+            Decides how many neighbours vote, the temperatures and the weights of the vote, nothing else.
+        info : mapping, optional
+            JSON values to keep with the recogniser, such as the recipe and the seed.
+
+        Raises
+        ------
+        DataError
+            If the two splits name different classes, or a class has no training image.
+        """
+        train, validation = train.without_blank(), validation.without_blank()
+        if train.classes != validation.classes:
+            raise DataError(f"train names the classes {train.classes}, validation {validation.classes}.")
+        empty = [name for name, count in train.class_counts().items() if not count]
+        if empty:
+            raise DataError(f"no training image shows {', '.join(empty)}: leave the class out or add images.")
+        encoder = network.encoder.eval()
+        gallery = encode(encoder, train.images)
+        held_out = HeldOutFaces(encode(encoder, validation.images), validation.labels, hash_bytes(validation))
+        return cls(encoder, State.of(network, train, gallery, held_out), info)
+
+    @property
+    def gallery_ids(self) -> NDArray[np.int64]:
+        """Row numbers, in the training data's source, of the gallery faces; negative for enrolled ones. Shape (g,)."""
+        gallery = self._state.gallery
+        return gallery.ids[gallery.present]
+
+    @property
+    def gallery_labels(self) -> NDArray[np.str_]:
+        """Class names of the gallery faces; shape (g,)."""
+        state = self._state
+        names: NDArray[np.str_] = np.array(state.classes)[state.gallery.labels[state.gallery.present]]
+        return names
+
+    @property
+    def gallery_embeddings(self) -> NDArray[np.float32]:
+        """Embeddings of the gallery faces: a copy of the unit vectors, shape (g, d)."""
+        state = self._state
+        return np.asarray(state.knn.index_.reconstruct(np.flatnonzero(state.gallery.present)))
+
+    def encode(self, images: Faces, views: Views = "single") -> NDArray[np.float32]:
+        """Embeddings of faces: unit vectors of shape (n, d).
+
+        Raises
+        ------
+        DataError
+            If an image has another shape, type or range, or a file cannot be decoded.
+        ValueError
+            If there are no such ``views``.
+        """
+        return encode(self.encoder, images, views)
+
+    def predict_proba(self, images: Faces, views: Views = "single") -> NDArray[np.float64]:
+        """Calibrated probability of each class by the vote; shape (n, c), rows sum to 1."""
+        return self._vote(self._state, images, views)
+
+    def predict(self, images: Faces, views: Views = "single") -> NDArray[np.str_]:
+        """The most probable class name of each image by the vote; shape (n,)."""
+        state = self._state
+        names: NDArray[np.str_] = np.array(state.classes)[self._vote(state, images, views).argmax(axis=1)]
+        return names
+
+    def neighbors(self, images: Faces, k: int = 5, views: Views = "single") -> Neighbors:
+        """The ``k`` gallery faces nearest to each image."""
+        state, embeddings = self._state, self.encode(images, views)
+        if len(embeddings):
+            distances, rows = state.knn.kneighbors(embeddings, n_neighbors=k)
+        else:
+            distances, rows = np.empty((0, k)), np.empty((0, k), np.int64)
+        labels = np.array(state.classes)[state.gallery.labels[rows]]
+        return Neighbors((1 - distances).astype(np.float32), labels, state.gallery.ids[rows])
+
+    def copies_in_gallery(self, faces: FaceDataset) -> NDArray[np.bool_]:
+        """Whether each face is pixel for pixel in the gallery; shape (n,). Re-crops of one photo are not found."""
+        return among(hash_bytes(faces), self._state.gallery.hashes)
+
+    def calibrated_on(self, faces: FaceDataset) -> NDArray[np.bool_]:
+        """Whether each face is pixel for pixel among those that calibrated the voters; shape (n,).
+
+        All False where the recogniser was saved in format 1, which did not keep them.
+        """
+        held_out = self._state.held_out
+        return among(hash_bytes(faces), np.zeros((0, 20), np.uint8) if held_out is None else held_out.hashes)
+
+    def enroll(self, label: str, images: Faces, *, save: bool = True) -> None:
+        """Add faces of an expression, new or known, to the gallery and calibrate the voters again.
+
+        A new expression becomes the last of ``classes_``. The encoder stays as it is. The softmax voter gets a column
+        for the new expression, learnt from the enrolled faces against the held-out ones. The enrolled faces calibrate,
+        too: the k-NN is asked about each without it, the softmax about each fifth without that fifth. Their weight is
+        as large as the held-out faces of trained expressions bear without losing more than half a point of accuracy.
+
+        Parameters
+        ----------
+        label : str
+            Name of the expression.
+        images : Faces
+            Two at least for a new expression; a few dozen are good. Copies count once.
+        save : bool
+            Whether the folder the recogniser was loaded from or last saved to, if there is one, is written anew.
+
+        Raises
+        ------
+        DataError
+            If the label is no name, an image cannot be read or is blank, or too few are new to the gallery's faces of
+            this label.
+        StorageError
+            If the recogniser was saved in format 1, without its held-out faces: see :meth:`calibrate`.
+        """
+        if not isinstance(label, str) or not label.strip():
+            raise DataError(f"label must be the name of an expression, not {label!r}.")
+        faces = faces_of(self.encoder, images, label)
+        self._become(self._state.with_enrolled(label, faces, self.encode(faces.images)), save)
+
+    def forget(self, label: str, *, save: bool = True) -> None:
+        """Take an expression, its gallery faces and its held-out faces out, and calibrate the voters again.
+
+        Parameters
+        ----------
+        label : str
+            One of ``classes_``, enrolled or trained.
+        save : bool
+            As for :meth:`enroll`.
+
+        Raises
+        ------
+        DataError
+            If there is no such expression, or fewer than two trained ones would be left.
+        StorageError
+            If the recogniser was saved in format 1, without its held-out faces: see :meth:`calibrate`.
+        """
+        self._become(self._state.without(label), save)
+
+    def calibrate(self, validation: FaceDataset, *, save: bool = True) -> None:
+        """Calibrate the voters and weigh their votes on other faces than those that did so far.
+
+        Parameters
+        ----------
+        validation : FaceDataset
+            Faces that are not in the gallery, of trained expressions; blank ones are left out.
+        save : bool
+            As for :meth:`enroll`.
+
+        Raises
+        ------
+        DataError
+            If it names an expression that was not trained.
+        """
+        validation = validation.without_blank()
+        names = self._state.classes[: self._state.trained]
+        unknown = [name for name in validation.classes if name not in names]
+        if unknown:
+            raise DataError(f"the recogniser was trained for {', '.join(names)}; the data also names {unknown[0]}.")
+        labels = np.array([names.index(name) for name in validation.classes])[validation.labels]
+        held_out = HeldOutFaces(self.encode(validation.images), labels, hash_bytes(validation))
+        self._become(self._state.calibrated_by(held_out), save)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the recogniser to a folder, whole or not at all; later changes are written there too."""
+        self._write(path, self._state)
+        self._folder = Path(path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Recognizer:
+        """Read a recogniser from its folder, or from the folder of the run that made it.
+
+        Raises
+        ------
+        StorageError
+            If the folder holds none, or a file is missing, truncated or altered.
+        """
+        folder = Path(path)
+        inner = folder / "recognizer"
+        folder = verify_folder(inner if inner.exists() or inner.with_name(".recognizer.old").exists() else folder)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if config.get("format") not in READABLE:
+            readable = " and ".join(map(str, READABLE))
+            raise StorageError(
+                f"{folder} has format {config.get('format')}; this version of ferembed reads {readable}."
+            )
+        encoder = Encoder(**config["encoder"])
+        encoder.load_state_dict(load_file(folder / "encoder.safetensors"))
+        recognizer = cls(encoder, State.load(folder, config), config["info"])
+        recognizer._folder = folder
+        return recognizer
+
+    def _vote(self, state: State, images: Faces, views: Views) -> NDArray[np.float64]:
+        embeddings = self.encode(images, views)
+        if not len(embeddings):
+            return np.empty((0, len(state.classes)))
+        return np.asarray(state.voters.vote.predict_proba(embeddings))
+
+    def _become(self, state: State, save: bool) -> None:
+        """Take on another state, unless it cannot be saved."""
+        if save and self._folder is not None:
+            self._write(self._folder, state)
+        self._state = state
+
+    def _write(self, path: str | os.PathLike[str], state: State) -> None:
+        with atomic_folder(path) as folder:
+            save_file({k: v.contiguous() for k, v in self.encoder.state_dict().items()}, folder / "encoder.safetensors")
+            state.save(folder)
+            config = {
+                "format": FORMAT,
+                "classes": list(state.classes),
+                "trained": state.trained,
+                "encoder": self.encoder.config,
+                "info": self.info,
+            }
+            write_json(folder / "config.json", config)
