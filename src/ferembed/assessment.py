@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.data._progress import progress
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.evaluation import (
     Interval,
@@ -24,6 +25,8 @@ from ferembed.recognizer import VOTE, Recognizer
 
 if TYPE_CHECKING:
     from ferembed.data.augmentation import Views
+
+_AT_ONCE = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +207,7 @@ def answer(recognizer: Recognizer, faces: FaceDataset, *, views: Views = "single
     if not len(faces):
         raise DataError(f"{faces.source or 'the data set'} holds no faces to judge.")
     codes = _columns(recognizer, faces)
-    embeddings = recognizer.encode(faces.images, views)
+    embeddings = _encoded(recognizer, faces, views)
     return Answers(
         faces=faces,
         classes=tuple(recognizer.classes_.tolist()),
@@ -278,6 +281,15 @@ def compare_answers(first: Answers, second: Answers, *, resamples: int = RESAMPL
         all_images=paired(np.ones(len(fresh), bool)),
         without_copies=paired(fresh) if fresh.any() else {},
     )
+
+
+def _encoded(recognizer: Recognizer, faces: FaceDataset, views: Views) -> NDArray[np.float32]:
+    parts = []
+    with progress("looking at faces", len(faces)) as show:
+        for start in range(0, len(faces), _AT_ONCE):
+            parts.append(recognizer.encode(faces.images[start : start + _AT_ONCE], views))
+            show(start + len(parts[-1]))
+    return np.concatenate(parts)
 
 
 def _columns(recognizer: Recognizer, faces: FaceDataset) -> NDArray[np.int64]:

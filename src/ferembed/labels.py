@@ -22,8 +22,8 @@ COLOURS: dict[str, str] = {
     "neutral": "#5F5F5F",
     "contempt": "#E69F00",
 }
-"""One colour an emotion, from the colour-blind-safe palette of Okabe and Ito (2008), with a grey dark enough to keep away
-from its green where red and green look alike."""
+"""One colour an emotion, from the colour-blind-safe palette of Okabe and Ito (2008), with a grey dark enough to keep
+away from its green where red and green look alike."""
 
 _SYNONYMS: dict[str, str] = {
     "anger": "angry",

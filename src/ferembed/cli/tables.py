@@ -10,28 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from ferembed.assessment import Comparison, Evaluation
-from ferembed.evaluation import Interval
+from ferembed.evaluation.wording import (
+    CLASS_FIGURES,
+    FIGURES,
+    RETRIEVAL_FIGURES,
+    voter_name,
+    written,
+    written_difference,
+    written_interval,
+)
 from ferembed.training import Recipe
-
-_COLUMNS = {
-    "accuracy": "accuracy",
-    "balanced accuracy": "balanced_accuracy",
-    "macro F1": "macro_f1",
-    "NLL": "nll",
-    "Brier": "brier",
-    "ECE": "ece",
-}
-_RETRIEVAL = {
-    "R@1": "recall_at_1",
-    "R@5": "recall_at_5",
-    "R@10": "recall_at_10",
-    "MAP@R": "map_at_r",
-    "silhouette": "silhouette",
-}
-_PERCENT = {"accuracy", "balanced_accuracy", "macro_f1", "recall", "precision", "f1"} | {*_RETRIEVAL.values()} - {
-    "silhouette"
-}
-_VOTERS = {"softmax": "softmax", "knn": "k-NN", "vote": "vote"}
 
 
 def show(content: Any) -> None:
@@ -51,14 +39,14 @@ def metrics_table(evaluation: Evaluation) -> Table:
     table = Table(title=f"{evaluation.split}", caption="; ".join(notes))
     table.add_column("images")
     table.add_column("voter")
-    for heading in _COLUMNS:
+    for heading in FIGURES.values():
         table.add_column(heading, justify="right")
     for heading, group in {"all": evaluation.all_images, "without copies": evaluation.without_copies}.items():
         for i, (name, metrics) in enumerate(group.items()):
             table.add_row(
                 "" if i else heading,
-                _VOTERS.get(name, name),
-                *(_with_interval(metrics, field) for field in _COLUMNS.values()),
+                voter_name(name),
+                *(_with_interval(metrics, field) for field in FIGURES),
                 end_section=i == len(group) - 1,
             )
     return table
@@ -66,12 +54,12 @@ def metrics_table(evaluation: Evaluation) -> Table:
 
 def classes_table(evaluation: Evaluation, voter: str = "vote") -> Table:
     """One row a class, over all images; 95% intervals beneath."""
-    table = Table(title=f"{evaluation.split}: each class by the {_VOTERS.get(voter, voter)}")
+    table = Table(title=f"{evaluation.split}: each class by the {voter_name(voter)}")
     table.add_column("class")
-    for heading in ("recall", "precision", "F1", "images"):
+    for heading in (*CLASS_FIGURES.values(), "images"):
         table.add_column(heading, justify="right")
     for name, metrics in evaluation.all_images[voter].per_class.items():
-        cells = [_with_interval(metrics, field) for field in ("recall", "precision", "f1")]
+        cells = [_with_interval(metrics, field) for field in CLASS_FIGURES]
         table.add_row(name, *cells, f"{metrics.support:,}")
     return table
 
@@ -80,12 +68,12 @@ def retrieval_table(evaluation: Evaluation) -> Table:
     """How the embedding retrieves faces of one expression; 95% intervals beneath."""
     table = Table(title=f"{evaluation.split}: faces as queries against the gallery")
     table.add_column("images")
-    for heading in _RETRIEVAL:
+    for heading in RETRIEVAL_FIGURES.values():
         table.add_column(heading, justify="right")
     groups = {"all": evaluation.retrieval, "without copies": evaluation.retrieval_without_copies}
     for heading, metrics in groups.items():
         if metrics is not None:
-            table.add_row(heading, *(_with_interval(metrics, field) for field in _RETRIEVAL.values()))
+            table.add_row(heading, *(_with_interval(metrics, field) for field in RETRIEVAL_FIGURES))
     return table
 
 
@@ -99,16 +87,16 @@ def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
         table.add_column(heading, justify="right")
     for group, voters in {"all": comparison.all_images, "without copies": comparison.without_copies}.items():
         for place, (voter, paired) in enumerate(voters.items()):
-            for line, (heading, field) in enumerate(_COLUMNS.items()):
+            for line, (field, heading) in enumerate(FIGURES.items()):
                 each = paired.differences[field]
-                low, high = (_signed(field, bound) for bound in each.interval)
+                low, high = (written_difference(field, bound) for bound in each.interval)
                 table.add_row(
                     group if not (place or line) else "",
-                    "" if line else _VOTERS.get(voter, voter),
+                    "" if line else voter_name(voter),
                     heading,
-                    _cell(field, each.first),
-                    _cell(field, each.second),
-                    _signed(field, each.difference),
+                    written(field, each.first),
+                    written(field, each.second),
+                    written_difference(field, each.difference),
                     f"{low} to {high}",
                     f"{each.p_value:.3f}",
                 )
@@ -150,19 +138,5 @@ def recipes_table(recipes: Mapping[str, Recipe]) -> Table:
 
 
 def _with_interval(metrics: Any, field: str) -> str:
-    value: float | None = getattr(metrics, field)
-    if value is None:
-        return "-"
-    bounds: Interval | None = metrics.intervals.get(field)
-    if bounds is None:
-        return _cell(field, value)
-    low, high = (_cell(field, bound).rstrip("%") for bound in bounds)
-    return f"{_cell(field, value)}\n[dim]{low}-{high}[/dim]"
-
-
-def _cell(field: str, value: float) -> str:
-    return f"{value:.1%}" if field in _PERCENT else f"{value:.3f}"
-
-
-def _signed(field: str, value: float) -> str:
-    return f"{value:+.1%}" if field in _PERCENT else f"{value:+.3f}"
+    value, bounds = written(field, getattr(metrics, field)), written_interval(field, metrics)
+    return f"{value}\n[dim]{bounds}[/dim]" if bounds else value

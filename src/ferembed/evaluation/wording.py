@@ -1,0 +1,64 @@
+"""How figures are headed and written, in the terminal and on pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ferembed.evaluation.bootstrap import Interval
+
+VOTERS = {"softmax": "softmax", "knn": "k-NN", "vote": "vote"}
+
+FIGURES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "nll": "NLL",
+    "brier": "Brier",
+    "ece": "ECE",
+}
+CLASS_FIGURES = {"recall": "recall", "precision": "precision", "f1": "F1"}
+RETRIEVAL_FIGURES = {
+    "recall_at_1": "R@1",
+    "recall_at_5": "R@5",
+    "recall_at_10": "R@10",
+    "map_at_r": "MAP@R",
+    "silhouette": "silhouette",
+}
+
+_NUMBERS = {"nll", "brier", "ece", "silhouette"}
+
+
+def voter_name(voter: str) -> str:
+    """What a voter is called where people read."""
+    return VOTERS.get(voter, voter)
+
+
+def written(field: str, value: float | None) -> str:
+    """A figure as a percentage, or, where it is none, with three decimals.
+
+    >>> written("accuracy", 0.5), written("nll", 1.0), written("recall", None)
+    ('50.0%', '1.000', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if field in _NUMBERS else f"{value:.1%}"
+
+
+def written_difference(field: str, value: float) -> str:
+    """A difference of two figures, with its sign; shares in percentage points.
+
+    >>> written_difference("accuracy", 0.015), written_difference("nll", -0.25)
+    ('+1.5', '-0.250')
+    """
+    return f"{value:+.3f}" if field in _NUMBERS else f"{100 * value:+.1f}"
+
+
+def written_interval(field: str, metrics: Any) -> str:
+    """The interval of a figure, or nothing where it has none.
+
+    >>> from types import SimpleNamespace
+    >>> written_interval("accuracy", SimpleNamespace(intervals={"accuracy": Interval(0.5, 0.75)}))
+    '50.0-75.0'
+    """
+    bounds: Interval | None = metrics.intervals.get(field)
+    return "" if bounds is None else "-".join(written(field, bound).rstrip("%") for bound in bounds)
