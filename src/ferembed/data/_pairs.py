@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ._batches import Batches, Rows, check_filled
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class PairBatches(Batches):
@@ -90,8 +93,8 @@ class PairBatches(Batches):
         self._hard = hard
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch, the number of its batches handed out, and the hard negatives, as plain numbers and lists."""
-        return {**super().state_dict(), "hard_negatives": None if self._hard is None else self._hard.tolist()}
+        """The epoch and the number of its batches handed out, plain numbers, and the hard negatives, an array."""
+        return {**super().state_dict(), "hard_negatives": self._hard}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where ``state`` was taken, with its hard negatives."""
@@ -128,13 +131,13 @@ class PairBatches(Batches):
         return like, unlike
 
 
-def hardest_negatives(embeddings: ArrayLike, labels: ArrayLike, count: int = 10, *, block: int = 2048) -> Rows:
+def hardest_negatives(embeddings: ArrayLike | Tensor, labels: ArrayLike, count: int = 10, *, block: int = 512) -> Rows:
     """The nearest rows of other classes for each row, nearest first.
 
     Parameters
     ----------
-    embeddings : array-like of float, shape (n, d)
-        Unit vectors.
+    embeddings : array-like or Tensor of float, shape (n, d)
+        Unit vectors; a tensor is compared on the device where it lies.
     labels : array-like of int, shape (n,)
         Class of each row.
     count : int
@@ -156,16 +159,18 @@ def hardest_negatives(embeddings: ArrayLike, labels: ArrayLike, count: int = 10,
     >>> hardest_negatives([[1, 0], [0, 1], [0.6, 0.8]], [0, 1, 1], count=1).tolist()
     [[2], [0], [0]]
     """
-    points, classes = np.asarray(embeddings, dtype=np.float32), np.asarray(labels)
+    import torch
+
+    classes = np.asarray(labels)
     fewest = len(classes) - np.unique(classes, return_counts=True)[1].max()
     if not 1 <= count <= fewest:
         raise ValueError(f"count must lie in 1..{fewest}, the rows outside the largest class, not {count}.")
+    points = torch.as_tensor(embeddings, dtype=torch.float32)
+    groups = torch.as_tensor(classes, device=points.device)
     found = np.empty((len(points), count), dtype=np.int64)
     for begin in range(0, len(points), block):
         mine = slice(begin, begin + block)
         similarity = points[mine] @ points.T
-        similarity[classes[mine][:, None] == classes[None, :]] = -np.inf
-        nearest = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
-        order = np.argsort(-np.take_along_axis(similarity, nearest, axis=1), axis=1, kind="stable")
-        found[mine] = np.take_along_axis(nearest, order, axis=1)
+        similarity.masked_fill_(groups[mine, None] == groups, -torch.inf)
+        found[mine] = similarity.topk(count, dim=1).indices.cpu().numpy()
     return found

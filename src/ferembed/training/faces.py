@@ -1,51 +1,59 @@
-"""Faces on the training device: one uint8 tensor, gathered and augmented a batch at a time."""
+"""Faces on the training device: a batch at a time, gathered from one uint8 tensor or from files, and augmented."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from ferembed.data.augmentation import augment
+from ferembed.data.augmentation import Mix, augment
 from ferembed.data.dataset import FaceDataset
-from ferembed.data.samplers import Batches, ClassBalancedBatches, NaturalBatches, PairBatches
+from ferembed.data.image_files import ImageFiles
+from ferembed.training.loaders import FaceLoader, RowBatch, RowChunks, TrainingLoader, make_batches
 from ferembed.training.recipe import Recipe
-
-EVALUATION_BATCH = 512
 
 
 @dataclass
 class FaceBatch:
-    """Images (n, channels, h, w) in [0, 1], labels (n,) and, where known, votes (n, v)."""
+    """Images (n, channels, h, w) in [0, 1], labels (n,), votes (n, v) where known, targets (n, c) after mixup."""
 
     images: Tensor
     labels: Tensor
     votes: Tensor | None
+    targets: Tensor | None = None
 
 
 class FaceTensors:
-    """A data set as tensors, moved to the device of the first batch that is asked for."""
+    """A data set as tensors, moved to the device of the first batch that is asked for; files stay files."""
 
     def __init__(self, faces: FaceDataset, *, channels: int) -> None:
         self._channels = channels
-        self._images = as_batch(torch.from_numpy(np.array(faces.images)), channels)
+        self.files = faces.images if isinstance(faces.images, ImageFiles) else None
+        self._images = None if self.files is not None else as_batch(torch.from_numpy(np.array(faces.images)), channels)
         self._labels = torch.from_numpy(np.array(faces.labels))
         self._votes = None if faces.votes is None else torch.from_numpy(np.array(faces.votes))
 
     def __len__(self) -> int:
         return len(self._labels)
 
-    def gather(self, rows: Tensor) -> FaceBatch:
-        """The rows' pixels as they are stored (uint8), with labels and votes, on the device of ``rows``."""
-        if self._images.device != rows.device:
-            self._images, self._labels = self._images.to(rows.device), self._labels.to(rows.device)
+    def gather(self, batch: RowBatch) -> FaceBatch:
+        """The rows' pixels as they are stored (uint8), with labels and votes, on the device of the batch."""
+        rows = batch.rows
+        if self._labels.device != rows.device:
+            self._images = None if self._images is None else self._images.to(rows.device)
+            self._labels = self._labels.to(rows.device)
             self._votes = None if self._votes is None else self._votes.to(rows.device)
-        return FaceBatch(self._images[rows], self._labels[rows], None if self._votes is None else self._votes[rows])
+        if batch.pixels is None:
+            assert self._images is not None
+            images = self._images[rows]
+        else:
+            images = as_batch(batch.pixels, self._channels)
+        return FaceBatch(images, self._labels[rows], None if self._votes is None else self._votes[rows])
 
 
 def as_batch(images: Tensor, channels: int) -> Tensor:
@@ -54,40 +62,8 @@ def as_batch(images: Tensor, channels: int) -> Tensor:
         return images[:, None] if channels == 1 else images[:, None].expand(-1, 3, -1, -1).contiguous()
     if channels == 3:
         return images.permute(0, 3, 1, 2).contiguous()
-    grey = images.float() @ torch.tensor([0.299, 0.587, 0.114])
+    grey = images.float() @ torch.tensor([0.299, 0.587, 0.114], device=images.device)
     return (grey.round().to(images.dtype) if images.dtype == torch.uint8 else grey)[:, None]
-
-
-class RowLoader:
-    """Row numbers a batch, as Lightning wants a loader: it has a length, an epoch and a state."""
-
-    def __init__(self, batches: Batches) -> None:
-        self.sampler = batches
-
-    def __len__(self) -> int:
-        return len(self.sampler)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (torch.as_tensor(np.asarray(rows)) for rows in self.sampler)
-
-    def state_dict(self) -> dict[str, Any]:
-        return dict(self.sampler.state_dict())
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.sampler.load_state_dict(state)
-
-
-class RowChunks:
-    """Row numbers in their order, a batch at a time."""
-
-    def __init__(self, rows: Tensor) -> None:
-        self._chunks = torch.split(rows, EVALUATION_BATCH)
-
-    def __len__(self) -> int:
-        return len(self._chunks)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(self._chunks)
 
 
 class FaceData(pl.LightningDataModule):
@@ -96,44 +72,57 @@ class FaceData(pl.LightningDataModule):
     def __init__(self, recipe: Recipe, train: FaceDataset, validation: FaceDataset) -> None:
         super().__init__()
         self._recipe = recipe
-        self._train_labels = train.labels
+        self._train_labels, self._num_classes = train.labels, len(train.classes)
         channels = recipe.encoder.channels
         self.train_faces = FaceTensors(train, channels=channels)
         self.validation_faces = FaceTensors(validation, channels=channels)
         rows = np.random.default_rng(recipe.seed).permutation(len(train))
         self._gallery_rows = torch.from_numpy(np.sort(rows[: recipe.validation_gallery]))
 
-    def train_dataloader(self) -> RowLoader:
+    def train_dataloader(self) -> TrainingLoader:
         trainer = self.trainer
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-        return RowLoader(make_batches(self._recipe, self._train_labels, rank=rank, world_size=world_size))
+        batches = make_batches(self._recipe, self._train_labels, rank=rank, world_size=world_size)
+        return TrainingLoader(batches, self.train_faces.files, self._recipe.workers)
 
-    def val_dataloader(self) -> list[RowChunks]:
-        return [RowChunks(self._gallery_rows), RowChunks(torch.arange(len(self.validation_faces)))]
+    def val_dataloader(self) -> list[FaceLoader]:
+        return [
+            self._in_order(self.train_faces, self._gallery_rows),
+            self._in_order(self.validation_faces, torch.arange(len(self.validation_faces))),
+        ]
 
-    def on_after_batch_transfer(self, batch: Tensor, dataloader_idx: int) -> FaceBatch:
+    def training_faces(self, device: torch.device) -> Iterator[FaceBatch]:
+        """All training faces in the order of their rows, unchanged."""
+        for batch in self._in_order(self.train_faces, torch.arange(len(self.train_faces))):
+            pixels = None if batch.pixels is None else batch.pixels.to(device)
+            yield _unchanged(self.train_faces.gather(RowBatch(batch.rows.to(device), pixels)))
+
+    def on_after_batch_transfer(self, batch: RowBatch, dataloader_idx: int) -> FaceBatch:
         trainer = self.trainer
         assert trainer is not None
         if not trainer.training:
             faces = self.validation_faces if dataloader_idx == 1 else self.train_faces
-            plain = faces.gather(batch)
-            return FaceBatch(plain.images.float() / 255, plain.labels, plain.votes)
-        plain = self.train_faces.gather(batch)
-        generator = torch.Generator(batch.device)
+            return _unchanged(faces.gather(batch))
+        generator = torch.Generator(batch.rows.device)
         generator.manual_seed(step_seed(self._recipe.seed, trainer.global_step, trainer.global_rank))
-        return FaceBatch(augment(plain.images, self._recipe.augment, generator), plain.labels, plain.votes)
+        return self._changed(self.train_faces.gather(batch), generator)
+
+    def _in_order(self, faces: FaceTensors, rows: Tensor) -> FaceLoader:
+        return FaceLoader(RowChunks(rows), faces.files, self._recipe.workers)
+
+    def _changed(self, plain: FaceBatch, generator: torch.Generator) -> FaceBatch:
+        """The batch augmented and, where the recipe says so, mixed: images, targets and votes alike."""
+        config, labels, votes = self._recipe.augment, plain.labels, plain.votes
+        images = augment(plain.images, config, generator)
+        if not config.mixup:
+            return FaceBatch(images, labels, votes)
+        mix = Mix.draw(len(labels), config.mixup, generator, labels.device)
+        targets = mix(F.one_hot(labels, self._num_classes).float())
+        return FaceBatch(mix(images), labels, None if votes is None else mix(votes), targets)
 
 
-def make_batches(recipe: Recipe, labels: np.ndarray[Any, Any], *, rank: int = 0, world_size: int = 1) -> Batches:
-    """The batch sampler that a recipe asks for, over training labels (n,)."""
-    batches = recipe.batches
-    deal: dict[str, Any] = {"seed": recipe.seed, "rank": rank, "world_size": world_size}
-    if batches.kind == "class_balanced":
-        p, k = batches.classes_per_batch, batches.images_per_class
-        return ClassBalancedBatches(labels, p, k, exponent=batches.exponent, **deal)
-    if batches.kind == "pairs":
-        return PairBatches(labels, batches.size, positive_share=batches.positive_share, **deal)
-    return NaturalBatches(labels, batches.size, **deal)
+def _unchanged(plain: FaceBatch) -> FaceBatch:
+    return FaceBatch(plain.images.float() / 255, plain.labels, plain.votes)
 
 
 def step_seed(seed: int, step: int, rank: int = 0) -> int:

@@ -25,6 +25,7 @@ from ferembed.training.checkpoint import SafetensorsCheckpointIO
 from ferembed.training.distributed import is_first, wait_for_all
 from ferembed.training.faces import FaceData
 from ferembed.training.guards import StopAtNaN, WarnOfCollapse, explain_memory
+from ferembed.training.hard_negatives import MineHardNegatives
 from ferembed.training.module import MetricLearner
 from ferembed.training.progress import progress_callbacks
 from ferembed.training.recipe import Recipe
@@ -129,6 +130,8 @@ def _trainer(recipe: Recipe, folder: Path, checkpoints: Path, *, accelerator: st
     ]
     if recipe.average is not None:
         callbacks.insert(0, MovingAverage(recipe.average))
+    if recipe.batches.kind == "pairs" and recipe.batches.hard_share:
+        callbacks.append(MineHardNegatives())
     if recipe.patience is not None:
         callbacks.append(EarlyStopping(MONITOR, mode="max", patience=recipe.patience, check_on_train_epoch_end=False))
     logs = folder / "logs"

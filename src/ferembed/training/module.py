@@ -39,7 +39,7 @@ class MetricLearner(pl.LightningModule):
 
     def training_step(self, batch: FaceBatch, batch_idx: int) -> Tensor:
         embeddings, logits, vote_logits = self.network(batch.images)
-        outputs = Outputs(embeddings, batch.labels, logits=logits, votes=batch.votes, vote_logits=vote_logits)
+        outputs = Outputs(embeddings, batch.labels, logits, batch.votes, vote_logits, batch.targets)
         total: Tensor
         total, parts = self.loss(gather_outputs(outputs))
         self._means.add({"loss": total.detach(), **parts})

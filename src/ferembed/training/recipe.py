@@ -52,6 +52,9 @@ class BatchConfig(_Frozen):
     """Class-balanced batches: 0 draws classes at their natural frequency, 1 uniformly."""
     positive_share: float = Field(default=0.5, gt=0, lt=1)
     """Pairs: the share of pairs that show the same expression."""
+    hard_share: float = Field(default=0.0, ge=0, le=1)
+    """Pairs: the share of unlike pairs whose second face is one of the ten nearest of other classes, found anew after
+    each epoch; the first epoch has none."""
 
 
 class OptimizerConfig(_Frozen):
@@ -110,6 +113,9 @@ class Recipe(_Frozen):
     """Compile the network with torch.compile: minutes at the start, fewer milliseconds a step; needs a C++ compiler."""
     patience: int | None = Field(default=None, ge=1)
     """Validations in a row without a better k-NN accuracy after which the run stops early; none for never."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that decode image files during training, where the data set is not in memory; 0 for none but its own.
+    Results do not depend on it."""
     validate_every: int = Field(default=1, ge=1)
     """Epochs from one validation to the next; the last epoch is always validated."""
     validation_gallery: int = Field(default=4096, ge=1)
