@@ -18,14 +18,27 @@ if TYPE_CHECKING:
     )
     from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, StackingEnsemble, VotingEnsemble
     from ferembed.evaluation import Metrics, evaluate_probabilities
+    from ferembed.explain import (
+        Saliency,
+        SimilaritySaliency,
+        deletion_curve,
+        explain_class,
+        explain_similarity,
+        insertion_curve,
+        plot_saliency,
+        plot_saliency_grid,
+        plot_similarity_saliency,
+        randomisation_test,
+    )
     from ferembed.models import Encoder
     from ferembed.pipeline import train
     from ferembed.recognizer import Recognizer
     from ferembed.storage import StorageError
-    from ferembed.training import Recipe, RecipeError, recipe_names
+    from ferembed.training import CollapseWarning, Recipe, RecipeError, TrainingError, recipe_names
 
 _HOMES: dict[str, str] = {
     "CalibratedClassifier": "estimators",
+    "CollapseWarning": "training",
     "DataError": "data",
     "Encoder": "models",
     "Evaluation": "assessment",
@@ -35,17 +48,28 @@ _HOMES: dict[str, str] = {
     "Recipe": "training",
     "RecipeError": "training",
     "Recognizer": "recognizer",
+    "Saliency": "explain",
+    "SimilaritySaliency": "explain",
     "SoftmaxHead": "estimators",
     "StackingEnsemble": "estimators",
     "StorageError": "storage",
+    "TrainingError": "training",
     "VotingEnsemble": "estimators",
+    "deletion_curve": "explain",
     "drawn_faces": "data",
     "evaluate": "assessment",
     "evaluate_probabilities": "evaluation",
+    "explain_class": "explain",
+    "explain_similarity": "explain",
+    "insertion_curve": "explain",
     "load_dataset": "data",
     "load_fer2013": "data",
     "load_folder": "data",
     "load_manifest": "data",
+    "plot_saliency": "explain",
+    "plot_saliency_grid": "explain",
+    "plot_similarity_saliency": "explain",
+    "randomisation_test": "explain",
     "recipe_names": "training",
     "train": "pipeline",
 }

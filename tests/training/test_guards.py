@@ -98,3 +98,13 @@ def test_half_precision_needs_a_gpu(tmp_path):
     with pytest.raises(RecipeError, match="fp16 needs a GPU: take bf16"):
         train(TINY.override({"precision": "fp16"}), data.split("train"), data.split("validation"), tmp_path / "run")
     train(TINY.override({"epochs": 1}), data.split("train"), data.split("validation"), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "where", [{"devices": 0}, {"devices": "two"}, {"strategy": "together", "devices": 2}, {"accelerator": "abacus"}]
+)
+def test_devices_that_are_not_there_are_named(tmp_path, where):
+    data = faces()
+    name, value = next(iter(where.items()))
+    with pytest.raises(RecipeError, match=f"this machine cannot train with .*{name}={value!r}"):
+        train(TINY, data.split("train"), data.split("validation"), tmp_path / "run", **where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -29,5 +30,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit("interrupted; the same command goes on from the last finished epoch.")
     except (ValueError, OSError) as error:
-        print(f"ferembed: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(error)
+    except RuntimeError as error:
+        from ferembed.training import TrainingError
+
+        if not isinstance(error, TrainingError):
+            raise
+        _fail(error)
+
+
+def _fail(error: Exception) -> NoReturn:
+    print(f"ferembed: {error}", file=sys.stderr)
+    sys.exit(1)

@@ -12,6 +12,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from safetensors.torch import save_file
@@ -120,6 +121,7 @@ def _learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
 
 def _trainer(recipe: Recipe, folder: Path, checkpoints: Path, *, accelerator: str, **where: Any) -> pl.Trainer:
     on_gpu = accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
+    precision = _precision(recipe.precision, on_gpu=on_gpu)
     callbacks: list[Callback] = [
         *progress_callbacks(),
         _keep(checkpoints, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=False),
@@ -135,11 +137,11 @@ def _trainer(recipe: Recipe, folder: Path, checkpoints: Path, *, accelerator: st
     if recipe.patience is not None:
         callbacks.append(EarlyStopping(MONITOR, mode="max", patience=recipe.patience, check_on_train_epoch_end=False))
     logs = folder / "logs"
-    with _quiet():
+    with _quiet(), _explain_devices(accelerator, **where):
         return pl.Trainer(
             max_epochs=recipe.epochs,
             accelerator=accelerator,
-            precision=_precision(recipe.precision, on_gpu=on_gpu),
+            precision=precision,
             sync_batchnorm=on_gpu,
             **where,
             callbacks=callbacks,
@@ -168,6 +170,15 @@ def _precision(name: str, *, on_gpu: bool) -> Any:
     if on_gpu:
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     return "bf16-mixed" if torch.cpu.get_capabilities().get("amx_bf16") else "32-true"
+
+
+@contextmanager
+def _explain_devices(accelerator: str, *, devices: Any, strategy: str) -> Iterator[None]:
+    try:
+        yield
+    except (MisconfigurationException, TypeError, ValueError) as error:
+        given = f"accelerator={accelerator!r}, devices={devices!r}, strategy={strategy!r}"
+        raise RecipeError(f"this machine cannot train with {given}: {error}") from error
 
 
 @contextmanager

@@ -15,19 +15,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ferembed.storage import atomic_path
+from ferembed.training.errors import CollapseWarning, TrainingError
 from ferembed.training.faces import FaceBatch
 from ferembed.training.recipe import Recipe
 
 COLLAPSED = 0.002
-UNPARTED = 1.01
-
-
-class TrainingError(RuntimeError):
-    """A run cannot go on; the sentence says why and what to change."""
-
-
-class CollapseWarning(UserWarning):
-    """All faces are landing on nearly one point, or the classes on one another."""
+UNPARTED = 1.02
 
 
 class StopAtNaN(Callback):

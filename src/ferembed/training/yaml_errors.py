@@ -27,7 +27,7 @@ def _sentence(problem: Any, root: yaml.Node | None, source: str) -> str:
         return f"{where}: there is no field {path!r}."
     given = problem["input"]
     shown = "" if isinstance(given, dict | list) or problem["type"] == "missing" else f" (got {given!r})"
-    return f"{where}: {path or 'recipe'}: {message[:1].lower() + message[1:]}{shown}."
+    return f"{where}: {path or 'recipe'}: {message[:1].lower() + message[1:].rstrip('.')}{shown}."
 
 
 def _locate(root: yaml.Node | None, loc: Sequence[Any]) -> tuple[str, int | None]:
