@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 
 from ferembed.evaluation import (
     evaluate_probabilities,
@@ -25,7 +26,7 @@ from ferembed.evaluation import (
     save_figure,
 )
 from ferembed.evaluation.plots import read_curves
-from ferembed.evaluation.plots.canvas import class_colours, class_markers
+from ferembed.evaluation.plots.canvas import class_colours, class_markers, palette
 from ferembed.labels import COLOURS, FER2013_CLASSES, FERPLUS_CLASSES
 
 
@@ -158,8 +159,10 @@ SIGHT = {
 
 
 @pytest.mark.parametrize("sight", SIGHT)
-def test_emotions_keep_their_colours_apart_for_every_eye(sight):
-    seen = {name: simulated(colour, SIGHT[sight]) for name, colour in COLOURS.items()}
+@pytest.mark.parametrize("paper", ["white", "black"])
+def test_emotions_keep_their_colours_apart_for_every_eye(sight, paper):
+    with rc_context({"text.color": "black" if paper == "white" else "white"}):
+        seen = {name: simulated(colour, SIGHT[sight]) for name, colour in palette().items()}
     nearest = min((np.linalg.norm(seen[a] - seen[b]), a, b) for a, b in combinations(seen, 2))
     assert nearest[0] > 15, nearest
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from ferembed.cli import demo, evaluate, predict, recipes, train
+from ferembed.cli import compare, demo, evaluate, predict, recipes, report, train
 
 app = typer.Typer(
     name="ferembed",
@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 app.command("train")(train.command)
 app.command("evaluate")(evaluate.command)
+app.command("report")(report.command)
+app.command("compare")(compare.command)
 app.command("predict")(predict.command)
 app.command("recipes")(recipes.command)
 app.command("demo")(demo.command)

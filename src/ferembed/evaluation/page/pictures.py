@@ -16,9 +16,9 @@ from ferembed.evaluation.page.style import DARK, LIGHT, plot_theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
-Picture: TypeAlias = "Figure | Axes"
+Picture: TypeAlias = "Figure | SubFigure | Axes"
 
 
 def figure(picture: Picture | Callable[[], Picture], caption: str, *, form: Literal["svg", "png"] = "svg") -> Markup:
@@ -26,7 +26,7 @@ def figure(picture: Picture | Callable[[], Picture], caption: str, *, form: Lite
 
     Parameters
     ----------
-    picture : Figure, Axes, or a function without arguments that draws and returns one
+    picture : Figure, SubFigure, Axes, or a function without arguments that draws and returns one
         A function is called twice, for a light and a dark page; a finished picture stands on a white card in both.
     caption : str
         What it shows, also read out in its place.
@@ -60,9 +60,7 @@ def _figure(images: Iterable[tuple[str, str]], caption: str) -> Markup:
 
 
 def _saved(picture: Picture, form: str) -> str:
-    from matplotlib.axes import Axes
-
-    drawn: Any = picture.get_figure(root=True) if isinstance(picture, Axes) else picture
+    drawn: Any = picture.get_figure(root=True)
     file = io.BytesIO()
     drawn.savefig(file, format=form, transparent=True, dpi=110, metadata={"Date": None} if form == "svg" else None)
     return _uri(file.getvalue(), "image/svg+xml" if form == "svg" else f"image/{form}")

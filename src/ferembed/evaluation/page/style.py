@@ -18,6 +18,8 @@ LIGHT = {
     "mark": "#d55e00",
     "fill": "#08519c",
     "onfill": "#ffffff",
+    "more": "#542788",
+    "less": "#b35806",
 }
 DARK = {
     "ground": "#15171b",
@@ -29,6 +31,8 @@ DARK = {
     "mark": "#ff9a3d",
     "fill": "#6baed6",
     "onfill": "#10141a",
+    "more": "#b2abd2",
+    "less": "#fdb863",
 }
 
 

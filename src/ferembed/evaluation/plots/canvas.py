@@ -39,12 +39,20 @@ def ink() -> Any:
     return rcParams["text.color"]
 
 
+def palette() -> dict[str, str]:
+    """The emotions' colours; on a dark page the grey is light, and as far from the others for every eye."""
+    from matplotlib.colors import to_rgb
+
+    return COLOURS if sum(to_rgb(ink())) < 1.5 else {**COLOURS, "neutral": "#D0D0D0"}
+
+
 def class_colours(classes: Sequence[Any]) -> list[str]:
     """One colour a class: the emotion's own, or the next of the palette that no class of these owns."""
+    colours = palette()
     names = [canonical(str(name)) for name in classes]
-    spare = [colour for name, colour in COLOURS.items() if name not in names] or list(COLOURS.values())
-    strangers = [name for name in names if name not in COLOURS]
-    return [COLOURS.get(name) or spare[strangers.index(name) % len(spare)] for name in names]
+    spare = [colour for name, colour in colours.items() if name not in names] or list(colours.values())
+    strangers = [name for name in names if name not in colours]
+    return [colours.get(name) or spare[strangers.index(name) % len(spare)] for name in names]
 
 
 def class_markers(classes: Sequence[Any]) -> list[str]:

@@ -1,0 +1,47 @@
+"""``ferembed compare``: what tells two runs apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ferembed.cli.options import Data, Looks, Split
+
+First = Annotated[Path, typer.Argument(metavar="RUN_A", help="Folder of the first run.", show_default=False)]
+Second = Annotated[Path, typer.Argument(metavar="RUN_B", help="Folder of the second run.", show_default=False)]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Write a page of figures, pictures and faces to this HTML file.")
+]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")]
+
+
+def command(
+    first: First,
+    second: Second,
+    data: Data,
+    out: Out = None,
+    split: Split = "validation",
+    views: Looks = "single",
+    json: Json = None,
+) -> None:
+    """Judge two runs on the same faces: differences with intervals, McNemar's test, and the faces they disagree on."""
+    from ferembed.assessment import compare
+    from ferembed.cli.tables import comparison_table, show
+    from ferembed.data import load_dataset
+    from ferembed.recognizer import Recognizer
+    from ferembed.report import write_comparison
+    from ferembed.storage import write_json
+
+    faces = load_dataset(data)
+    if out is not None:
+        comparison = write_comparison(first, second, faces, out, split=split, views=views)
+    else:
+        recognizers = Recognizer.load(first), Recognizer.load(second)
+        comparison = compare(*recognizers, faces.split(split), views=views)
+    show(comparison_table(comparison, str(first), str(second)))
+    if out is not None:
+        show(f"wrote {out}")
+    if json is not None:
+        write_json(json, comparison.to_dict())

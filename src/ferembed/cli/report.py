@@ -1,0 +1,24 @@
+"""``ferembed report``: one HTML file with all there is to see of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ferembed.cli.options import Data, Looks, Run, Split
+
+Out = Annotated[Path, typer.Option("--out", help="The HTML file.")]
+
+
+def command(
+    run: Run, data: Data, out: Out = Path("report.html"), split: Split = "validation", views: Looks = "single"
+) -> None:
+    """Write figures, confusion matrix with its faces, calibration, retrieval, map, mistakes and saliency to one file."""
+    from ferembed.cli.tables import metrics_table, show
+    from ferembed.data import load_dataset
+    from ferembed.report import write_report
+
+    show(metrics_table(write_report(run, load_dataset(data), out, split=split, views=views)))
+    show(f"wrote {out}")

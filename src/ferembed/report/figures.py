@@ -1,0 +1,132 @@
+"""The figures of a report as tables, with their intervals beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from ferembed.assessment import Comparison, Evaluation
+from ferembed.evaluation.metrics import Metrics
+from ferembed.evaluation.page import note, paragraph, table
+from ferembed.evaluation.wording import (
+    CLASS_FIGURES,
+    FIGURES,
+    RETRIEVAL_FIGURES,
+    voter_name,
+    written,
+    written_difference,
+    written_interval,
+)
+
+INTERVALS = "Small numbers are 95% bootstrap intervals over images."
+COPIES = (
+    "Without copies: only images that are not pixel for pixel among the faces the recogniser learned. "
+    "Re-crops of one photo still are."
+)
+
+
+def headline(evaluation: Evaluation) -> Markup:
+    """The primary metric in one sentence."""
+    bounds = evaluation.primary_interval
+    interval = "" if bounds is None else f" (95% interval {bounds.low:.1%} to {bounds.high:.1%})"
+    sentence = Markup("<p>Primary figure, {}: <strong>{}</strong>{}.</p>")
+    return sentence.format(evaluation.primary, f"{evaluation.primary_value:.1%}", interval)
+
+
+def voters_table(evaluation: Evaluation) -> Markup:
+    """One row a voter, for all images and for those without a copy in the gallery."""
+    groups = {
+        f"all {evaluation.images:,}": evaluation.all_images,
+        f"without copies, {evaluation.images - evaluation.copies:,}": evaluation.without_copies,
+    }
+    rows = [
+        ["" if place else group, voter_name(voter), *(_cell(metrics, field) for field in FIGURES)]
+        for group, voters in groups.items()
+        for place, (voter, metrics) in enumerate(voters.items())
+    ]
+    return table(["images", "voter", *FIGURES.values()], rows, text=2, group=True, caption=f"{INTERVALS} {COPIES}")
+
+
+def classes_table(metrics: Metrics) -> Markup:
+    """One row a class."""
+    rows = [
+        [name, *(_cell(each, field) for field in CLASS_FIGURES), f"{each.support:,}"]
+        for name, each in metrics.per_class.items()
+    ]
+    return table(["class", *CLASS_FIGURES.values(), "images"], rows, caption=INTERVALS)
+
+
+def retrieval_table(evaluation: Evaluation) -> Markup:
+    """How the embedding retrieves faces of the query's class from the gallery."""
+    groups = {"all": evaluation.retrieval, "without copies": evaluation.retrieval_without_copies}
+    rows = [
+        [name, *(_cell(metrics, field) for field in RETRIEVAL_FIGURES)]
+        for name, metrics in groups.items()
+        if metrics is not None
+    ]
+    return table(["images", *RETRIEVAL_FIGURES.values()], rows, caption=INTERVALS)
+
+
+def provenance(evaluation: Evaluation, info: Mapping[str, Any]) -> list[Markup]:
+    """Where the figures come from: the split, the views, what was fitted on it, the recipe and the versions."""
+    views = {"single": "Each image was looked at once", "flip": "Each image and its mirror were averaged"}
+    sentences = [f"{views.get(evaluation.views, 'Ten crops of each image were averaged')}."]
+    if evaluation.calibrated_here:
+        sentences.append(
+            "The epoch, k, the temperatures and the vote's weights were chosen on these very images: "
+            "read the figures as validation figures, not as a test."
+        )
+    recipe, versions = info.get("recipe", {}), info.get("versions", {})
+    if recipe:
+        sentences.append(
+            f"Recipe: {recipe.get('description') or 'no description'} "
+            f"({recipe.get('epochs')} epochs, seed {recipe.get('seed')})."
+        )
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return [paragraph(" ".join(sentences)), *([note(f"Made with {packages}.")] if packages else [])]
+
+
+def comparison_tables(comparison: Comparison, names: Sequence[str]) -> list[Markup]:
+    """Both systems, their differences and McNemar's test, for each voter and both groups of images."""
+    groups = {"all images": comparison.all_images, "images without copies": comparison.without_copies}
+    return [
+        block
+        for group, voters in groups.items()
+        if voters
+        for block in (_differences(group, voters, names), _tests(group, voters, names))
+    ]
+
+
+def _differences(group: str, voters: Mapping[str, Any], names: Sequence[str]) -> Markup:
+    rows = []
+    for voter, paired in voters.items():
+        for place, (field, heading) in enumerate(FIGURES.items()):
+            each = paired.differences[field]
+            low, high = (written_difference(field, bound) for bound in each.interval)
+            systems = [_cell(paired.first, field), _cell(paired.second, field)]
+            gap = [written_difference(field, each.difference), f"{low} to {high}", f"{each.p_value:.3f}"]
+            rows.append(["" if place else voter_name(voter), heading, *systems, *gap])
+    headings = ["voter", "figure", *names, "difference", "95% of it", "p"]
+    caption = (
+        f"{group.capitalize()}. Difference: {names[1]} less {names[0]}, in points where the figures are percentages; "
+        "its interval and two-sided p by the bootstrap over the same images for both."
+    )
+    return table(headings, rows, text=2, group=True, caption=caption)
+
+
+def _tests(group: str, voters: Mapping[str, Any], names: Sequence[str]) -> Markup:
+    rows = []
+    for voter, paired in voters.items():
+        test = paired.mcnemar
+        counts = [test.both, test.only_first, test.only_second, test.neither]
+        rows.append([voter_name(voter), *(f"{n:,}" for n in counts), f"{test.p_value:.3g}", f"{test.p_exact:.3g}"])
+    headings = ["voter", "both right", f"only {names[0]}", f"only {names[1]}", "neither", "p (mid)", "p (exact)"]
+    return table(headings, rows, caption=f"McNemar's test on {group}: which images only one of the two names rightly.")
+
+
+def _cell(metrics: Any, field: str) -> Markup:
+    bounds = written_interval(field, metrics)
+    below = Markup("<small>{}</small>").format(bounds) if bounds else ""
+    return Markup("{}{}").format(written(field, getattr(metrics, field)), below)

@@ -1,0 +1,141 @@
+"""Confusion matrices whose cells lead to their faces: of one system, and the difference of two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from ferembed.assessment import Answers
+from ferembed.evaluation.metrics import confusion_counts
+from ferembed.evaluation.page import FaceSheet, heading, join, note, slug
+
+SHOWN = 96
+"""Faces of a cell that are shown at most."""
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Cell:
+    text: str
+    below: str
+    share: float
+    tone: str
+    faces: Markup | None
+
+
+def confusion_matrix(answers: Answers) -> Markup:
+    """The vote's confusion matrix; a click on a cell shows its faces, the most confident first.
+
+    Each cell holds the share of its true class and, beneath, the number of images.
+    """
+    classes, predicted, confidence = answers.classes, answers.predicted(), answers.probabilities["vote"].max(axis=1)
+    counts = confusion_counts(answers.codes, predicted, len(classes))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    groups = {(i, j): _surest((answers.codes == i) & (predicted == j), confidence) for i, j in _places(classes)}
+    faces = _Faces(answers, groups.values(), confidence)
+    cells = {
+        (i, j): _Cell(f"{shares[i, j]:.0%}", f"{counts[i, j]:,}", shares[i, j], "fill", faces.shown({"": rows}))
+        for (i, j), rows in groups.items()
+    }
+    caption = "Rows: the true class. Columns: what the vote calls it. Click a cell to see its faces."
+    return join([faces.sheet.style, _matrix(classes, cells, caption)])
+
+
+def difference_matrix(first: Answers, second: Answers, names: Sequence[str]) -> Markup:
+    """The second system's confusion matrix less the first's, in points of each true class.
+
+    A click on a cell shows the faces that only one of the systems puts there. Both must name the classes in one order.
+    """
+    classes, a, b = first.classes, first.predicted(), second.predicted()
+    before, after = (confusion_counts(first.codes, each, len(classes)) for each in (a, b))
+    points = 100 * (after - before) / np.maximum(before.sum(axis=1, keepdims=True), 1)
+    widest = max(1.0, float(np.abs(points).max()))
+    sure = [each.probabilities["vote"].max(axis=1) for each in (first, second)]
+    groups = {
+        (i, j): {
+            f"only by {names[0]}": _surest((first.codes == i) & (a == j) & (b != j), sure[0]),
+            f"only by {names[1]}": _surest((first.codes == i) & (a != j) & (b == j), sure[1]),
+        }
+        for i, j in _places(classes)
+    }
+    faces = _Faces(first, (rows for group in groups.values() for rows in group.values()))
+    cells = {}
+    for (i, j), group in groups.items():
+        moved, images = points[i, j], after[i, j] - before[i, j]
+        text = "0" if abs(moved) < 0.05 else f"{moved:+.1f}"
+        tone = "more" if moved > 0 else "less"
+        cells[i, j] = _Cell(text, f"{images:+,}" if images else "0", abs(moved) / widest, tone, faces.shown(group))
+    caption = (
+        f"{names[1]} less {names[0]}: points of each true class (row) that are called each class (column), images "
+        "beneath. More is better on the diagonal, fewer elsewhere. Click a cell to see the faces that only one of the "
+        "two puts there."
+    )
+    return join([faces.sheet.style, _matrix(classes, cells, caption)])
+
+
+class _Faces:
+    """The faces of all cells in one sheet, and what a cell shows of them."""
+
+    def __init__(self, answers: Answers, groups: Iterable[Rows], confidence: NDArray[np.float64] | None = None) -> None:
+        shown = np.unique(np.concatenate([rows[:SHOWN] for rows in groups]))
+        self.sheet = FaceSheet(answers.faces.images[shown], "cells")
+        self._places = {int(row): place for place, row in enumerate(shown)}
+        self._ids, self._confidence = answers.faces.ids, confidence
+
+    def shown(self, groups: Mapping[str, Rows]) -> Markup | None:
+        """The faces of each group under its name and number, or None where there are none."""
+        blocks = []
+        for name, rows in groups.items():
+            if not rows.size:
+                continue
+            few = f"; the {SHOWN} most confident are shown" if len(rows) > SHOWN else ""
+            blocks.append(note(f"{name} {len(rows):,} {'face' if len(rows) == 1 else 'faces'}{few}.".lstrip()))
+            top = rows[:SHOWN].tolist()
+            blocks.append(self.sheet.faces([self._places[row] for row in top], [self._caption(row) for row in top]))
+        return join(blocks) if blocks else None
+
+    def _caption(self, row: int) -> str:
+        sure = "" if self._confidence is None else f"{self._confidence[row]:.0%} "
+        return f"{sure}row {self._ids[row]}"
+
+
+def _places(classes: Sequence[str]) -> Iterator[tuple[int, int]]:
+    return ((i, j) for i in range(len(classes)) for j in range(len(classes)))
+
+
+def _surest(chosen: NDArray[np.bool_], confidence: NDArray[np.float64]) -> Rows:
+    rows = np.flatnonzero(chosen)
+    return rows[np.argsort(-confidence[rows], kind="stable")]
+
+
+def _matrix(classes: Sequence[str], cells: dict[tuple[int, int], _Cell], caption: str) -> Markup:
+    top = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in classes)
+    lines = []
+    for i, name in enumerate(classes):
+        shown = Markup("").join(_square(cells[i, j], slug(name, "as", other)) for j, other in enumerate(classes))
+        lines.append(Markup('<tr><th scope="row">{}</th>{}</tr>').format(name, shown))
+    panels = [_panel(classes[i], classes[j], cell.faces) for (i, j), cell in cells.items() if cell.faces is not None]
+    return Markup(
+        '<div class="scroll"><table class="matrix"><caption>{}</caption>'
+        "<thead><tr><td></td>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>\n{}"
+    ).format(caption, top, join(lines), join(panels))
+
+
+def _panel(true: str, called: str, faces: Markup) -> Markup:
+    back = Markup('<p class="note"><a href="#confusion-matrix">back to the matrix</a></p>')
+    title = heading(f"{true}, called {called}")
+    return Markup('<div class="cell" id="{}">{}{}{}</div>').format(slug(true, "as", called), title, faces, back)
+
+
+def _square(cell: _Cell, anchor: str) -> Markup:
+    kind = "full" if cell.share > 0.55 else ""
+    style = f"--share: {round(100 * cell.share)}%; --tone: var(--{cell.tone})"
+    inner = Markup("{}<small>{}</small>").format(cell.text, cell.below)
+    if cell.faces is None:
+        return Markup('<td><b class="{}" style="{}">{}</b></td>').format(kind, style, inner)
+    return Markup('<td><a class="{}" style="{}" href="#{}">{}</a></td>').format(kind, style, anchor, inner)

@@ -1,0 +1,102 @@
+"""The report of one run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from ferembed.assessment import Evaluation, answer, judge
+from ferembed.data._progress import progress
+from ferembed.data.dataset import FaceDataset
+from ferembed.evaluation.bootstrap import RESAMPLES
+from ferembed.evaluation.page import Section, page, row, write_page
+from ferembed.recognizer import Recognizer
+from ferembed.report import faces as faces_of
+from ferembed.report import figures, pictures
+from ferembed.report.matrix import confusion_matrix
+
+if TYPE_CHECKING:
+    from ferembed.data.augmentation import Views
+
+
+def write_report(
+    run: str | os.PathLike[str],
+    faces: FaceDataset,
+    out: str | os.PathLike[str],
+    *,
+    split: str = "validation",
+    views: Views = "single",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """Write all there is to see of a run on one split into one HTML file that needs no network.
+
+    Figures with intervals, the confusion matrix with the faces behind each cell, the classes, calibration and
+    rejection, retrieval with the nearest faces of some queries, a map of the embedding, the surest mistakes, saliency,
+    and training curves. The file suits light and dark screens.
+
+    Parameters
+    ----------
+    run : path
+        Folder that :func:`ferembed.train` wrote.
+    faces : FaceDataset
+        Labelled faces with their splits. If its ``train`` split is what the run learned, nearest faces are shown.
+    out : path
+        The file.
+    split : str
+        The split to judge.
+    views, resamples, seed
+        As for :func:`ferembed.evaluate`; 1 resample or more.
+
+    Returns
+    -------
+    Evaluation
+        The figures in it.
+
+    Raises
+    ------
+    StorageError
+        If ``run`` holds no recogniser.
+    DataError
+        If there is no such split, or it holds a class the recogniser does not know.
+    """
+    recognizer = Recognizer.load(run)
+    answers = answer(recognizer, faces.split(split), views=views)
+    evaluation = judge(recognizer, answers, resamples=resamples, seed=seed)
+    vote = evaluation.all_images["vote"]
+    train = faces.split("train") if "train" in faces.split_names else None
+    parts: dict[str, Callable[[], list[Markup]]] = {
+        "Figures": lambda: [
+            figures.headline(evaluation),
+            figures.voters_table(evaluation),
+            *figures.provenance(evaluation, recognizer.info),
+        ],
+        "Confusion matrix": lambda: [confusion_matrix(answers)],
+        "Classes": lambda: [row(figures.classes_table(vote), pictures.class_bars(vote))],
+        "Confidence": lambda: pictures.confidence({"": answers}, tuple(answers.probabilities)),
+        "Retrieval": lambda: [
+            figures.retrieval_table(evaluation),
+            *faces_of.neighbours(recognizer, answers, train, seed),
+        ],
+        "Embedding map": lambda: pictures.embedding_map(answers, seed),
+        "Surest mistakes": lambda: faces_of.mistakes(answers),
+        "Saliency": lambda: pictures.saliency({"": recognizer}, answers),
+        "Training": lambda: pictures.training_curves(Path(run)),
+    }
+    lead = f"{evaluation.images:,} faces of the split {evaluation.split!r} of {faces.source or 'the data set'}"
+    write_page(out, page(f"Report of {Path(run).name}", sections(parts), lead=lead))
+    return evaluation
+
+
+def sections(parts: dict[str, Callable[[], list[Markup]]]) -> list[Section]:
+    """Make the sections of a page one by one; what takes long shows its progress."""
+    made: list[Section] = []
+    with progress("writing the report", len(parts)) as show:
+        for title, make in parts.items():
+            made.append(Section(title, make()))
+            show(len(made))
+    return made
