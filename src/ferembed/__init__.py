@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ferembed.assessment import Evaluation, evaluate
+    from ferembed.assessment import Comparison, Evaluation, compare, evaluate
     from ferembed.data import (
         DataError,
         FaceDataset,
@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from ferembed.models import Encoder
     from ferembed.pipeline import train
     from ferembed.recognizer import Recognizer
+    from ferembed.report import write_comparison, write_report
     from ferembed.storage import StorageError
     from ferembed.training import CollapseWarning, Recipe, RecipeError, TrainingError, recipe_names
 
 _HOMES: dict[str, str] = {
     "CalibratedClassifier": "estimators",
     "CollapseWarning": "training",
+    "Comparison": "assessment",
     "DataError": "data",
     "Encoder": "models",
     "Evaluation": "assessment",
@@ -56,6 +58,7 @@ _HOMES: dict[str, str] = {
     "TrainingError": "training",
     "VotingEnsemble": "estimators",
     "deletion_curve": "explain",
+    "compare": "assessment",
     "drawn_faces": "data",
     "evaluate": "assessment",
     "evaluate_probabilities": "evaluation",
@@ -72,6 +75,8 @@ _HOMES: dict[str, str] = {
     "randomisation_test": "explain",
     "recipe_names": "training",
     "train": "pipeline",
+    "write_comparison": "report",
+    "write_report": "report",
 }
 
 __version__: str
