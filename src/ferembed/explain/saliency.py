@@ -133,16 +133,17 @@ def explain_class(
     ((2, 48, 48), np.float32(1.0), ['happy', 'happy'])
     """
     find_method(method).check(method, parameters)
-    if voter not in recognizer.voters:
-        raise ValueError(f"there is no voter {voter!r}: choose from {', '.join(recognizer.voters)}.")
+    voters = recognizer.voters
+    if voter not in voters:
+        raise ValueError(f"there is no voter {voter!r}: choose from {', '.join(voters)}.")
     pixels = _pixels(recognizer, images)
     classes, embeddings = recognizer.classes_, _embeddings(recognizer, pixels)
-    proba = recognizer.voters[voter].predict_proba(embeddings) if len(pixels) else np.empty((0, len(classes)))
+    proba = voters[voter].predict_proba(embeddings) if len(pixels) else np.empty((0, len(classes)))
     best = proba.argmax(axis=1)
     codes = best if target is None else _codes(classes, target, len(pixels))
 
     def score(batch: Tensor, wanted: Tensor) -> Tensor:
-        answers = vote(recognizer.voters[voter], _embed(recognizer.encoder, batch)).gather(1, wanted[:, None])[:, 0]
+        answers = vote(voters[voter], _embed(recognizer.encoder, batch)).gather(1, wanted[:, None])[:, 0]
         if batch.requires_grad and not answers.requires_grad:
             raise ValueError(
                 f"the voter {voter!r} has no gradient, since all its neighbours count equally (weights='uniform'): "
@@ -218,17 +219,17 @@ def _explain(
     recognizer: Recognizer, name: str, score: Score, pixels: Tensor, reference: Tensor, parameters: dict[str, Any]
 ) -> Explained:
     """Raw values and maps, (n, h, w) each."""
-    method, device = find_method(name), _device(recognizer)
-    parts = []
+    method, device, parts = find_method(name), _device(recognizer), []
     with progress("Explaining faces", len(pixels)) as report:
-        for batch, wanted in zip(
-            torch.split(pixels, _FACES_AT_ONCE), torch.split(reference, _FACES_AT_ONCE), strict=True
-        ):
-            question = Question(recognizer.encoder, score, batch.to(device), wanted)
+        for start in range(0, len(pixels), _FACES_AT_ONCE):
+            faces = slice(start, start + _FACES_AT_ONCE)
+            question = Question(recognizer.encoder, score, pixels[faces].to(device), reference[faces])
             parts.append(method.attribute(question, **parameters).detach().cpu().float().numpy())
-            report(_FACES_AT_ONCE * len(parts))
-    raw = np.concatenate(parts) if len(pixels) else np.empty((0, *pixels.shape[2:]), np.float32)
-    return raw, method.normalise(raw) if len(raw) else raw
+            report(faces.stop)
+    if not parts:
+        return (nothing := np.empty((0, *pixels.shape[2:]), np.float32)), nothing
+    raw = np.concatenate(parts)
+    return raw, method.normalise(raw)
 
 
 def _embed(encoder: nn.Module, batch: Tensor) -> Tensor:

@@ -1,0 +1,186 @@
+"""Pictures of saliency: the face, its map, and the map over the face, side by side.
+
+Each is drawn on ``ax`` or ``figure``, or on a new figure; :func:`ferembed.evaluation.sheets.save_figure` writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.data.dataset import FaceDataset
+from ferembed.evaluation.plots.canvas import ORANGE, axes_or_new, ink, new_figure
+from ferembed.explain.saliency import Saliency, SimilaritySaliency, explain_class
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+    from ferembed.recognizer import Recognizer
+
+COLOURS = "inferno"
+"""Matplotlib's colours of a map: even to the eye, and lighter with saliency, however one sees colours."""
+
+_GAP = 0.08
+_TITLE = 8
+
+
+def plot_saliency(saliency: Saliency, row: int = 0, *, truth: str | None = None, ax: Axes | None = None) -> Axes:
+    """One face, its map, and the map over the face.
+
+    Above them stand the prediction and the probability of the class that is explained and, where ``truth`` is given,
+    the true class; a wrong prediction is marked by a cross and by its colour.
+
+    Parameters
+    ----------
+    saliency : Saliency
+    row : int
+        Which of its faces.
+    truth : str, optional
+        The true class.
+    ax : matplotlib Axes, optional
+    """
+    ax = axes_or_new(ax, (4.2, 1.8))
+    _show(ax, [_triptych(saliency.images[row], saliency.maps[row])])
+    predicted, target = str(saliency.predicted[row]), str(saliency.target[row])
+    title = f"{predicted} {saliency.probability[row]:.0%}"
+    if target != predicted:
+        title = f"{predicted}; map of {target} {saliency.probability[row]:.0%}"
+    wrong = truth is not None and truth != predicted
+    if truth is not None:
+        title = f"{'✗ ' if wrong else ''}{title} · true: {truth}"
+    ax.set_title(title, fontsize=_TITLE, color=ORANGE if wrong else ink())
+    return ax
+
+
+def plot_similarity_saliency(pairs: SimilaritySaliency, row: int = 0, *, ax: Axes | None = None) -> Axes:
+    """Two faces, one above the other, each with what makes it similar to the other.
+
+    Parameters
+    ----------
+    pairs : SimilaritySaliency
+    row : int
+        Which pair.
+    ax : matplotlib Axes, optional
+    """
+    ax = axes_or_new(ax, (4.2, 3.2))
+    sides = (pairs.images_a[row], pairs.maps_a[row]), (pairs.images_b[row], pairs.maps_b[row])
+    _show(ax, [_triptych(*side) for side in sides])
+    ax.set_title(f"cosine similarity {pairs.similarity[row]:.2f}", fontsize=_TITLE)
+    return ax
+
+
+def plot_saliency_grid(
+    recognizers: Recognizer | Mapping[str, Recognizer],
+    faces: FaceDataset,
+    method: str = "occlusion",
+    *,
+    voter: str = "vote",
+    columns: int = 4,
+    figure: Figure | SubFigure | None = None,
+    **parameters: Any,
+) -> Figure | SubFigure:
+    """The surest right and the surest wrong predictions of each model, with maps of the predicted class.
+
+    A model has one row of right cases and one of wrong ones, each of as many true classes as there are.
+
+    Parameters
+    ----------
+    recognizers : Recognizer, or mapping of str to Recognizer
+        One model, or several by name.
+    faces : FaceDataset
+        Labelled faces that the models did not learn from.
+    method, voter, **parameters
+        As for :func:`ferembed.explain_class`.
+    columns : int
+        Cases a row.
+    figure : matplotlib Figure or SubFigure, optional
+        A new one, large enough, by default.
+
+    Raises
+    ------
+    ValueError
+        If there is no face or no model, ``columns`` is below 1, or as :func:`ferembed.explain_class` does.
+    """
+    named = recognizers if isinstance(recognizers, Mapping) else {"": recognizers}
+    if not len(faces) or not named or columns < 1:
+        raise ValueError(f"a grid needs faces, a model and a column; got {len(faces)}, {len(named)} and {columns}.")
+    figure = new_figure((2.75 * columns + 0.9, 2.35 * len(named))) if figure is None else figure
+    blocks = figure.subfigures(len(named), 1, squeeze=False)[:, 0]
+    for block, (name, recognizer) in zip(blocks, named.items(), strict=True):
+        _plot_cases(block, name, recognizer, faces, method, voter, columns, parameters)
+    return figure
+
+
+def _plot_cases(
+    block: SubFigure,
+    name: str,
+    recognizer: Recognizer,
+    faces: FaceDataset,
+    method: str,
+    voter: str,
+    columns: int,
+    parameters: dict[str, Any],
+) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    truth = np.array(faces.classes)[faces.labels]
+    proba = recognizer.voters[voter].predict_proba(recognizer.encode(faces.images))
+    right = recognizer.classes_[proba.argmax(axis=1)] == truth
+    grid = block.subplots(2, columns, squeeze=False)
+    for line, (kind, of_kind) in zip(grid, {"right": right, "wrong": ~right}.items(), strict=True):
+        line[0].set_ylabel(f"{name}\n{kind}".strip(), fontsize=9)
+        rows = _surest(np.flatnonzero(of_kind), proba.max(axis=1), truth, columns)
+        shown = faces.subset(rows)
+        saliency = explain_class(recognizer, shown.images, method, voter=voter, **parameters)
+        for place, ax in enumerate(line):
+            if place < len(rows):
+                plot_saliency(saliency, place, truth=str(truth[rows[place]]), ax=ax)
+            else:
+                _bare(ax)
+        if not len(rows):
+            line[0].set_title("none", fontsize=_TITLE)
+    bar = block.colorbar(ScalarMappable(cmap=COLOURS), ax=grid, shrink=0.7, aspect=15, ticks=[0, 1])
+    bar.set_label(f"{method.replace('_', ' ')} map", fontsize=_TITLE)
+    bar.ax.tick_params(labelsize=_TITLE)
+
+
+def _surest(
+    rows: NDArray[np.int64], confidence: NDArray[np.float64], truth: NDArray[np.str_], count: int
+) -> NDArray[np.int64]:
+    """Up to ``count`` rows, the surest of each true class first, then the surest of the others."""
+    rows = rows[np.argsort(-confidence[rows], kind="stable")]
+    firsts = np.sort(np.unique(truth[rows], return_index=True)[1])
+    order = np.concatenate([firsts, np.setdiff1d(np.arange(len(rows)), firsts)])
+    return rows[order[:count].astype(np.int64)]
+
+
+def _triptych(image: NDArray[np.float32], salience: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Face, map and both, each (h, w, 3)."""
+    from matplotlib import colormaps
+
+    face = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    heat = colormaps[COLOURS](salience)[..., :3].astype(np.float32)
+    cover = 0.15 + 0.55 * salience[..., None]
+    return [face, heat, (1 - cover) * face + cover * heat]
+
+
+def _show(ax: Axes, tiles: list[list[NDArray[np.float32]]]) -> None:
+    """Rows of pictures of one size on one pair of axes, each in its own square."""
+    for line, row in enumerate(tiles):
+        for place, tile in enumerate(row):
+            left, top = place * (1 + _GAP), line * (1 + _GAP)
+            ax.imshow(np.clip(tile, 0, 1), extent=(left, left + 1, top + 1, top), interpolation="nearest")
+    ax.set_xlim(0, len(tiles[0]) * (1 + _GAP) - _GAP)
+    ax.set_ylim(len(tiles) * (1 + _GAP) - _GAP, 0)
+    _bare(ax)
+
+
+def _bare(ax: Axes) -> None:
+    ax.set(xticks=[], yticks=[])
+    ax.patch.set_alpha(0)
+    for side in ax.spines.values():
+        side.set_visible(False)
