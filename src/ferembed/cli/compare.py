@@ -11,9 +11,7 @@ from ferembed.cli.options import Data, Looks, Split
 
 First = Annotated[Path, typer.Argument(metavar="RUN_A", help="Folder of the first run.", show_default=False)]
 Second = Annotated[Path, typer.Argument(metavar="RUN_B", help="Folder of the second run.", show_default=False)]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="Write a page of figures, pictures and faces to this HTML file.")
-]
+Out = Annotated[Path | None, typer.Option("--out", help="Write figures, pictures and faces to this HTML file.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")]
 
 

@@ -15,7 +15,7 @@ Out = Annotated[Path, typer.Option("--out", help="The HTML file.")]
 def command(
     run: Run, data: Data, out: Out = Path("report.html"), split: Split = "validation", views: Looks = "single"
 ) -> None:
-    """Write figures, confusion matrix with its faces, calibration, retrieval, map, mistakes and saliency to one file."""
+    """Write figures, confusion matrix with its faces, calibration, retrieval, map and saliency to one HTML file."""
     from ferembed.cli.tables import metrics_table, show
     from ferembed.data import load_dataset
     from ferembed.report import write_report
