@@ -10,7 +10,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from ferembed.estimators import OpenSet, RejectOption, conformal_threshold, selective_threshold
+from ferembed.estimators import KNNClassifier, OpenSet, RejectOption, conformal_threshold, selective_threshold
+from ferembed.storage import StorageError
 
 
 def world(rng, n):
@@ -132,6 +133,67 @@ def test_reject_option_saved_and_loaded(tmp_path, faces):
         np.testing.assert_array_equal(again.predict(X_new), careful.predict(X_new))
         assert again.threshold_ == careful.threshold_
         assert again.get_params(deep=False)["max_error"] == max_error
+
+
+def test_open_set_saved_and_loaded(tmp_path):
+    X, y = make_blobs(600, centers=3, n_features=8, random_state=0)
+    knn = KNNClassifier(5).fit(X[:300], y[:300])
+    asked = np.concatenate([X[300:], np.random.default_rng(0).normal(size=(100, 8))])
+    for part in (0.001, 0.05, 0.5):  # the first is too small for 300 rows: nothing is unknown
+        guard = OpenSet(FrozenEstimator(knn), part, unknown=99).fit(X[300:], y[300:])
+        guard.save(tmp_path / "guard")
+        knn.save(tmp_path / "knn")
+        again = OpenSet.load(tmp_path / "guard", KNNClassifier.load(tmp_path / "knn"))
+        np.testing.assert_array_equal(again.predict(asked), guard.predict(asked))
+        assert again.threshold_ == guard.threshold_
+        assert again.get_params(deep=False)["max_false_unknown"] == part
+        assert (guard.predict(asked) == 99).any() == (part > 0.001)
+
+
+@pytest.mark.parametrize("kind", [OpenSet, RejectOption])
+def test_a_foreign_or_damaged_folder_is_refused(tmp_path, kind):
+    X, y = make_blobs(60, centers=3, random_state=0)
+    knn = KNNClassifier(5).fit(X, y)
+    kind(FrozenEstimator(knn)).fit(X, y).save(tmp_path / "saved")
+    with pytest.raises(StorageError, match="holds a saved"):
+        ({OpenSet, RejectOption} - {kind}).pop().load(tmp_path / "saved", knn)
+    with pytest.raises(ValueError, match="the estimator has others"):
+        kind.load(tmp_path / "saved", KNNClassifier(5).fit(X, y + 1))
+    file = tmp_path / "saved" / "config.json"
+    file.write_text(file.read_text().replace("threshold", "treshold").replace('"found"', '"lost"'))
+    with pytest.raises(StorageError, match="does not describe"):
+        kind.load(tmp_path / "saved", knn)
+    file.write_text(file.read_text()[:-30])
+    with pytest.raises(StorageError, match="holds no readable"):
+        kind.load(tmp_path / "saved", knn)
+
+
+def test_reject_option_keeps_its_word_over_many_drawings():
+    """Monte Carlo: a fixed classifier, validation and new faces drawn afresh each time."""
+    rng = np.random.default_rng(3)
+    centres = rng.normal(size=(4, 3))
+
+    def drawn(n):
+        labels = rng.integers(0, 4, n)
+        return centres[labels] + 1.4 * rng.normal(size=(n, 3)), labels
+
+    softmax = FrozenEstimator(LogisticRegression().fit(*drawn(300)))
+    X_new, y_new = drawn(20_000)
+    assert softmax.score(X_new, y_new) < 0.75
+    joint, broken, answers = [], [], []
+    for _ in range(300):
+        careful = RejectOption(softmax, 0.1).fit(*drawn(150))
+        said = careful.predict(X_new)
+        joint.append(((said != -1) & (said != y_new)).mean())
+        careful = RejectOption(softmax, 0.2, risk="selective", delta=0.1).fit(*drawn(400))
+        said = careful.predict(X_new)
+        answered = said != -1
+        answers.append(answered.mean())
+        broken.append(bool(answered.any()) and (said != y_new)[answered].mean() > 0.2)
+    assert np.mean(joint) <= 0.1 + 3 * np.std(joint) / np.sqrt(len(joint))
+    assert np.mean(joint) >= 0.1 - 1 / 151 - 3 * np.std(joint) / np.sqrt(len(joint))
+    assert np.mean(broken) <= 0.1
+    assert np.mean(answers) > 0.2
 
 
 def test_numbers_get_a_free_number_for_unknown():

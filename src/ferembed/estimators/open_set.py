@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.held_out import Labels
 from ferembed.estimators.probabilities import Floats, probabilities_of
+from ferembed.estimators.reject_state import read_reject, write_reject
 from ferembed.estimators.wrapper import ClassifierWrapper, named, unknown_label
 
 
@@ -92,6 +94,26 @@ class OpenSet(ClassifierWrapper):
         """The most probable class of each row, or ``unknown_``; shape ``(n,)``."""
         codes = self.predict_proba(X).argmax(axis=1)
         return named(self.classes_, codes, self.score_samples(X) >= self.threshold_, self.unknown_)
+
+    def save(self, path: str | Path) -> None:
+        """Write threshold and parameters into the folder ``path``. The estimator saves itself."""
+        check_is_fitted(self)
+        write_reject(Path(path), self, {"threshold": self.threshold_})
+
+    @classmethod
+    def load(cls, path: str | Path, estimator: Any) -> OpenSet:
+        """Read a threshold written by :meth:`save` and join it to the estimator it was picked for.
+
+        Raises
+        ------
+        StorageError
+            If the folder holds no open set.
+        ValueError
+            If the estimator's classes are others than those saved.
+        """
+        guard, found = read_reject(Path(path), cls, estimator)
+        guard.threshold_ = found["threshold"]
+        return guard
 
 
 def _scores(estimator: Any, X: Any) -> Floats:

@@ -7,12 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ferembed.estimators.held_out import Labels, adopt_features
+from ferembed.estimators.held_out import Labels
 from ferembed.estimators.probabilities import Floats, probabilities_of
-from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
+from ferembed.estimators.reject_state import read_reject, write_reject
 from ferembed.estimators.wrapper import ClassifierWrapper, named, unknown_label
 
 Risk = Literal["joint", "selective"]
@@ -218,15 +217,7 @@ class RejectOption(ClassifierWrapper):
     def save(self, path: str | Path) -> None:
         """Write threshold and parameters into the folder ``path``. The estimator saves itself."""
         check_is_fitted(self)
-        own = {name: value for name, value in self.get_params(deep=False).items() if name != "estimator"}
-        config = {
-            "parameters": own,
-            "classes": classes_to_json(self.classes_),
-            "threshold": str(self.threshold_),
-            "coverage": self.coverage_,
-            "error": self.error_,
-        }
-        write_state(Path(path), type(self).__name__, config, {})
+        write_reject(Path(path), self, {"threshold": self.threshold_, "coverage": self.coverage_, "error": self.error_})
 
     @classmethod
     def load(cls, path: str | Path, estimator: Any) -> RejectOption:
@@ -239,16 +230,9 @@ class RejectOption(ClassifierWrapper):
         ValueError
             If the estimator's classes are others than those saved.
         """
-        config, _ = read_state(Path(path), cls.__name__)
-        classes = classes_from_json(config["classes"])
-        if not np.array_equal(classes, estimator.classes_):
-            raise ValueError(f"{path} was fitted for the classes {classes.tolist()}; the estimator has others.")
-        careful = cls(FrozenEstimator(estimator), **config["parameters"])
-        careful.estimator_, careful.classes_ = estimator, classes
-        careful.threshold_ = float(config["threshold"])
-        careful.coverage_, careful.error_ = config["coverage"], config["error"]
-        careful.unknown_ = unknown_label(classes, careful.unknown)
-        adopt_features(careful, estimator)
+        careful, found = read_reject(Path(path), cls, estimator)
+        careful.threshold_ = found["threshold"]
+        careful.coverage_, careful.error_ = found["coverage"], found["error"]
         return careful
 
 

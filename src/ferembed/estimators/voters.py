@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ferembed.estimators.calibrated import CalibratedClassifier
 from ferembed.estimators.calibration import CalibrationMethod
@@ -68,6 +69,8 @@ def best_knn(gallery: NDArray[np.float32], codes: NDArray[np.int64], held_out: H
     return min(tried, key=loss)
 
 
+# Hundreds of small matrix products only lose by threads, on a busy machine more than tenfold.
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def calibrated_voters(
     head: SoftmaxHead, knn: KNNClassifier, held_out: HeldOut, enrolled: NDArray[np.int64] | None = None
 ) -> Voters:
