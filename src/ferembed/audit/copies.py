@@ -76,8 +76,7 @@ class Copies:
         rank = _rank(self.splits)
         latest = np.zeros(len(self), np.int64)
         np.maximum.at(latest, self.groups, rank)
-        earlier: NDArray[np.bool_] = rank < latest[self.groups]
-        return self.ids[earlier]
+        return np.asarray(self.ids[rank < latest[self.groups]])
 
     @property
     def disagreeing(self) -> Ids:

@@ -1,0 +1,259 @@
+"""Labels that are probably wrong, ranked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.estimators import SoftmaxHead
+from ferembed.index import make_index
+
+Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
+
+NEIGHBOURS = 100
+TEMPERATURE = 0.1
+FOLDS = 5
+
+_AT_ONCE = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class LabelIssues:
+    """Rows whose label is doubted, the most doubtful first.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, shape (m,)
+    given, suggested : ndarray of str, shape (m,)
+        Class names: the label, and the most probable other class.
+    scores : ndarray of float64, shape (m,)
+        Falling; see :func:`rank_labels`.
+    confident : ndarray of bool, shape (m,)
+        Whether confident learning too counts the row as wrong.
+    classes : tuple of str
+    joint : ndarray of int64, shape (c, c)
+        The confident joint: rows estimated to have the label of the row and the true class of the column.
+    """
+
+    ids: Ids
+    given: NDArray[np.str_]
+    suggested: NDArray[np.str_]
+    scores: Floats
+    confident: NDArray[np.bool_]
+    classes: tuple[str, ...]
+    joint: Ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def estimated(self) -> int:
+        """How many labels of all are wrong, by the confident joint."""
+        return int(self.joint.sum() - np.trace(self.joint))
+
+    def top(self, n: int) -> LabelIssues:
+        """The ``n`` most doubtful."""
+        columns = ("ids", "given", "suggested", "scores", "confident")
+        return replace(self, **{name: getattr(self, name)[:n] for name in columns})
+
+
+def find_label_issues(
+    faces: FaceDataset,
+    embeddings: ArrayLike | None = None,
+    *,
+    probabilities: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+) -> LabelIssues:
+    """Rank the labels of a data set by how probably they are wrong.
+
+    Parameters
+    ----------
+    faces : FaceDataset
+    embeddings : array-like, shape (n, d), optional
+        Unit vectors. Each row's class probabilities are the mean of what its neighbours vote
+        (:func:`neighbour_votes`) and of a softmax regression fitted without it (:func:`out_of_fold_softmax`). The
+        encoder itself may have been trained on these labels: then those that it learnt by heart stay hidden, and
+        the list is shorter than it should be.
+    probabilities : array-like, shape (n, c), optional
+        Instead of embeddings: class probabilities from models that did not see the row's label.
+    groups : array-like of int, shape (n,), optional
+        Rows of one group are copies of one another: they neither vote for each other nor are fitted for each other.
+
+    Returns
+    -------
+    LabelIssues
+        Every row whose most probable class is not its label.
+
+    Raises
+    ------
+    DataError
+        If neither embeddings nor probabilities are given, or they have another number of rows or columns.
+    """
+    n, c = len(faces), len(faces.classes)
+    if probabilities is not None:
+        proba = np.asarray(probabilities, np.float64)
+    elif embeddings is not None:
+        vectors = np.asarray(embeddings, np.float32)
+        if vectors.ndim != 2 or len(vectors) != n:
+            raise DataError(f"embeddings must have shape ({n}, d), not {vectors.shape}.")
+        votes = neighbour_votes(vectors, faces.labels, c, groups=groups)
+        proba = (votes + out_of_fold_softmax(vectors, faces.labels, c, groups=groups)) / 2
+    else:
+        raise DataError("label issues need embeddings or out-of-fold probabilities of every row.")
+    if proba.shape != (n, c):
+        raise DataError(f"probabilities must have shape ({n}, {c}), not {proba.shape}.")
+    joint, confident = confident_joint(proba, faces.labels)
+    scores, suggested = rank_labels(proba, faces.labels, joint)
+    margin = _margin(proba, faces.labels)
+    rows = np.flatnonzero(margin > 0)
+    order = rows[np.argsort(-scores[rows], kind="stable")]
+    names = np.array(faces.classes)
+    return LabelIssues(
+        ids=faces.ids[order],
+        given=names[faces.labels[order]],
+        suggested=names[suggested[order]],
+        scores=scores[order],
+        confident=confident[order],
+        classes=faces.classes,
+        joint=joint,
+    )
+
+
+def confident_joint(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Ids, NDArray[np.bool_]]:
+    """How many rows of each label truly belong to each class, and which rows confidently belong to another class.
+
+    A row counts for the most probable of those classes whose probability reaches the mean that the rows labelled so
+    give it; the counts of each label are then brought to the number of its rows.
+
+    Parameters
+    ----------
+    probabilities : array-like, shape (n, c)
+        Out of fold.
+    labels : array-like of int, shape (n,)
+
+    Returns
+    -------
+    joint : ndarray of int64, shape (c, c)
+        Rows by label, columns by true class.
+    confident : ndarray of bool, shape (n,)
+        The rows off the diagonal.
+
+    References
+    ----------
+    Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021.
+
+    Examples
+    --------
+    >>> joint, wrong = confident_joint([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]], [0, 0, 1, 1, 1])
+    >>> joint.tolist(), wrong.tolist()
+    ([[2, 0], [1, 2]], [False, False, False, False, True])
+    """
+    proba, given = np.asarray(probabilities, np.float64), np.asarray(labels, np.int64)
+    c = proba.shape[1]
+    counts = np.bincount(given, minlength=c)
+    own = np.bincount(given, proba[np.arange(len(given)), given], minlength=c)
+    thresholds = np.where(counts > 0, own / np.maximum(counts, 1), np.inf)
+    reached = np.where(proba >= thresholds - 1e-6, proba, -1.0)
+    counted = reached.max(axis=1, initial=-1.0) >= 0
+    true = reached.argmax(axis=1)
+    joint = np.zeros((c, c))
+    np.add.at(joint, (given[counted], true[counted]), 1)
+    joint[np.diag_indices(c)] = np.maximum(joint.diagonal(), 1)
+    exact = joint / joint.sum(axis=1, keepdims=True) * counts[:, None]
+    whole = np.floor(exact).astype(np.int64)
+    for row, missing in enumerate(counts - whole.sum(axis=1)):
+        whole[row, np.argsort(whole[row] - exact[row], kind="stable")[:missing]] += 1
+    return whole, counted & (true != given)
+
+
+def rank_labels(probabilities: ArrayLike, labels: ArrayLike, joint: ArrayLike) -> tuple[Floats, Ids]:
+    """A score for each label, higher where it is more probably wrong, and the class suggested instead.
+
+    The score is the margin, how much more probable the best other class is than the label, plus the share of the
+    label's rows that the confident joint calls wrong: of two rows with one margin, that of the worse annotated class is
+    doubted first.
+
+    Parameters
+    ----------
+    probabilities : array-like, shape (n, c)
+    labels : array-like of int, shape (n,)
+    joint : array-like, shape (c, c)
+        From :func:`confident_joint`.
+
+    Returns
+    -------
+    scores : ndarray of float64, shape (n,)
+        -1 to 2.
+    suggested : ndarray of int64, shape (n,)
+    """
+    proba, given = np.asarray(probabilities, np.float64), np.asarray(labels, np.int64)
+    counts = np.asarray(joint, np.float64)
+    wrong = 1 - counts.diagonal() / np.maximum(counts.sum(axis=1), 1)
+    others = proba.copy()
+    others[np.arange(len(given)), given] = -1
+    return _margin(proba, given) + wrong[given], others.argmax(axis=1)
+
+
+def neighbour_votes(
+    embeddings: ArrayLike, labels: ArrayLike, classes: int, *, k: int = NEIGHBOURS, groups: ArrayLike | None = None
+) -> Floats:
+    """Class shares among each row's nearest other rows, weighted by exp(cosine / :data:`TEMPERATURE`); (n, classes).
+
+    Parameters
+    ----------
+    embeddings : array-like, shape (n, d)
+    labels : array-like of int, shape (n,)
+    classes : int
+    k : int
+        Neighbours, fewer where there are fewer.
+    groups : array-like of int, shape (n,), optional
+        A row of the same group has no vote.
+    """
+    vectors, given = np.asarray(embeddings, np.float32), np.asarray(labels, np.int64)
+    own = np.arange(len(given)) if groups is None else np.asarray(groups, np.int64)
+    index = make_index("auto", vectors.shape[1], expected_size=max(len(vectors), 1))
+    index.add(vectors)
+    spare = int(np.bincount(np.unique(own, return_inverse=True)[1], minlength=1).max())
+    shares = np.zeros((len(given), classes))
+    for start in range(0, len(given), _AT_ONCE):
+        rows = np.arange(start, min(start + _AT_ONCE, len(given)))
+        found = index.search(vectors[rows], k=min(k + spare, len(given)))
+        free = (own[found.ids] != own[rows, None]) & (found.ids >= 0)
+        free &= np.cumsum(free, axis=1) <= k
+        weights = np.where(free, np.exp((found.similarities - 1) / TEMPERATURE), 0)
+        np.add.at(shares, (np.broadcast_to(rows[:, None], free.shape), given[found.ids]), weights)
+    total = shares.sum(axis=1, keepdims=True)
+    return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / classes)
+
+
+def out_of_fold_softmax(
+    embeddings: ArrayLike, labels: ArrayLike, classes: int, *, groups: ArrayLike | None = None, seed: int = 0
+) -> Floats:
+    """Class probabilities of softmax regressions on the embeddings, each fitted without the rows it answers for.
+
+    Of :data:`FOLDS` folds, fewer where a class has fewer rows; rows of one group stay in one fold. Shape (n, classes).
+    """
+    vectors, given = np.asarray(embeddings, np.float32), np.asarray(labels, np.int64)
+    own = np.arange(len(given)) if groups is None else np.asarray(groups, np.int64)
+    counts = np.bincount(given)
+    folds = min(FOLDS, int(counts[counts > 0].min()))
+    proba = np.zeros((len(given), classes))
+    if folds < 2:
+        raise DataError("label issues need at least two rows of every class that has any.")
+    for fitted, held in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(vectors, given, own):
+        head = SoftmaxHead().fit(vectors[fitted], given[fitted])
+        proba[np.ix_(held, head.classes_)] = head.predict_proba(vectors[held])
+    return proba
+
+
+def _margin(probabilities: Floats, labels: NDArray[np.int64]) -> Floats:
+    """The best other class's probability less the label's, -1 to 1."""
+    rows = np.arange(len(labels))
+    others = probabilities.copy()
+    others[rows, labels] = -1
+    return np.asarray(others.max(axis=1) - probabilities[rows, labels])
