@@ -146,6 +146,14 @@ def test_every_kind_of_batch_trains_a_pure_metric_loss(tmp_path, kind, loss):
     assert set(recognizer.voters) == {"softmax", "knn", "vote"}
 
 
+@pytest.mark.parametrize(("every", "validated"), [(2, {1, 2}), (9, {2})])
+def test_the_last_epoch_is_always_validated(tmp_path, every, validated):
+    data = faces()
+    train(TINY.override({"validate_every": every}), data.split("train"), data.split("validation"), tmp_path / "run")
+    with open(tmp_path / "run" / "logs" / "csv" / "metrics.csv", newline="") as file:
+        assert {int(row["epoch"]) for row in csv.DictReader(file) if row["validation/knn_accuracy"]} == validated
+
+
 def test_the_schedule_rises_then_falls_to_zero():
     shares = [warmup_cosine(step, 10, 100) for step in range(101)]
     assert shares[9] == shares[10] == 1

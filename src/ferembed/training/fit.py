@@ -45,6 +45,7 @@ def fit_network(
     accelerator: str = "auto",
     devices: int | str | Sequence[int] = 1,
     strategy: str = "auto",
+    callbacks: Sequence[Callback] = (),
 ) -> Network:
     """Train a network and return it with the weights of its best validated epoch.
 
@@ -58,6 +59,8 @@ def fit_network(
         (``losses.safetensors``). If it holds a checkpoint, training goes on from it.
     accelerator, devices, strategy
         As of :class:`lightning.pytorch.Trainer`: where to compute, on how many devices, and how they work together.
+    callbacks : sequence of Callback
+        Lightning callbacks to run beside the engine's own.
 
     Returns
     -------
@@ -85,8 +88,10 @@ def fit_network(
         raise DataError(f"train names the classes {train.classes}, validation {validation.classes}: they must agree.")
     folder = Path(out)
     checkpoints = folder / "checkpoints"
-    module = _learner(recipe, train)
-    trainer = _trainer(recipe, folder, checkpoints, accelerator=accelerator, devices=devices, strategy=strategy)
+    module = make_learner(recipe, train)
+    trainer = _trainer(
+        recipe, folder, checkpoints, callbacks, accelerator=accelerator, devices=devices, strategy=strategy
+    )
     last = checkpoints / "last.ckpt"
     with _quiet(), explain_memory(recipe):
         trainer.fit(module, FaceData(recipe, train, validation), ckpt_path=last if last.is_file() else None)
@@ -98,7 +103,7 @@ def fit_network(
     return module.network.cpu().eval()
 
 
-def _learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
+def make_learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
     torch.manual_seed(recipe.seed)
     needs = frozenset[str]().union(*(loss.needs for loss in recipe.losses))
     if "vote_logits" in needs and train.votes is None:
@@ -119,23 +124,12 @@ def _learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
     return MetricLearner(recipe, network.to(memory_format=torch.channels_last), loss, train.classes)
 
 
-def _trainer(recipe: Recipe, folder: Path, checkpoints: Path, *, accelerator: str, **where: Any) -> pl.Trainer:
+def _trainer(
+    recipe: Recipe, folder: Path, checkpoints: Path, more: Sequence[Callback], *, accelerator: str, **where: Any
+) -> pl.Trainer:
     on_gpu = accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
-    precision = _precision(recipe.precision, on_gpu=on_gpu)
-    callbacks: list[Callback] = [
-        *progress_callbacks(),
-        _keep(checkpoints, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=False),
-        _keep(checkpoints, "last", save_on_train_epoch_end=True),
-        SaveOnSignal(checkpoints / "last.ckpt"),
-        StopAtNaN(folder / "nan-batch.safetensors"),
-        WarnOfCollapse(),
-    ]
-    if recipe.average is not None:
-        callbacks.insert(0, MovingAverage(recipe.average))
-    if recipe.batches.kind == "pairs" and recipe.batches.hard_share:
-        callbacks.append(MineHardNegatives())
-    if recipe.patience is not None:
-        callbacks.append(EarlyStopping(MONITOR, mode="max", patience=recipe.patience, check_on_train_epoch_end=False))
+    precision = precision_of(recipe.precision, on_gpu=on_gpu)
+    callbacks = [*_callbacks(recipe, folder, checkpoints), *more]
     logs = folder / "logs"
     with _quiet(), _explain_devices(accelerator, **where):
         return pl.Trainer(
@@ -157,11 +151,29 @@ def _trainer(recipe: Recipe, folder: Path, checkpoints: Path, *, accelerator: st
         )
 
 
+def _callbacks(recipe: Recipe, folder: Path, checkpoints: Path) -> list[Callback]:
+    callbacks: list[Callback] = [
+        *progress_callbacks(),
+        _keep(checkpoints, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=False),
+        _keep(checkpoints, "last", save_on_train_epoch_end=True),
+        SaveOnSignal(checkpoints / "last.ckpt"),
+        StopAtNaN(folder / "nan-batch.safetensors"),
+        WarnOfCollapse(),
+    ]
+    if recipe.average is not None:
+        callbacks.insert(0, MovingAverage(recipe.average))
+    if recipe.batches.kind == "pairs" and recipe.batches.hard_share:
+        callbacks.append(MineHardNegatives())
+    if recipe.patience is not None:
+        callbacks.append(EarlyStopping(MONITOR, mode="max", patience=recipe.patience, check_on_train_epoch_end=False))
+    return callbacks
+
+
 def _keep(folder: Path, name: str, **when: Any) -> ModelCheckpoint:
     return ModelCheckpoint(folder, name, enable_version_counter=False, **when)
 
 
-def _precision(name: str, *, on_gpu: bool) -> Any:
+def precision_of(name: str, *, on_gpu: bool) -> Any:
     if name == "fp16" and not on_gpu:
         raise RecipeError("precision fp16 needs a GPU: take bf16, fp32 or auto.")
     fixed = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}

@@ -34,6 +34,10 @@ class MetricLearner(pl.LightningModule):
     def on_train_start(self) -> None:
         restore_layout(self.optimizers().optimizer)  # type: ignore[union-attr]
 
+    def on_train_epoch_start(self) -> None:
+        last = self.current_epoch + 1 == self.trainer.max_epochs
+        self.trainer.check_val_every_n_epoch = 1 if last else self.recipe.validate_every
+
     def on_train_batch_start(self, batch: FaceBatch, batch_idx: int) -> None:
         torch.manual_seed(step_seed(self.recipe.seed, self.global_step, self.global_rank))
 

@@ -1,0 +1,182 @@
+"""What a metric loss and the data path cost a training step: python benchmarks/training_cost.py.
+
+Two questions, each answered by pairs of times taken in turn in one process, so that a slow minute slows both:
+
+* a step that learns with cross-entropy and a metric loss against a step with cross-entropy alone, on the same batches;
+* a step of a whole run (rows drawn, pixels gathered and augmented, losses logged, weights averaged) against forward,
+  backward and optimiser on one fixed batch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback
+from machine import describe
+
+import ferembed as fe
+from ferembed.losses import Outputs
+from ferembed.storage import write_json, write_text
+from ferembed.training import fit
+from ferembed.training.faces import FaceBatch
+from ferembed.training.module import MetricLearner, make_optimizer
+
+CROSS_ENTROPY = {"name": "cross_entropy", "label_smoothing": 0.1}
+METRICS: dict[str, list[Any]] = {
+    "supcon": [CROSS_ENTROPY, {"name": "supcon", "weight": 0.5, "temperature": 0.1}],
+    "triplet, semi-hard": [CROSS_ENTROPY, {"name": "triplet", "miner": "semihard"}],
+    "triplet, hard": [CROSS_ENTROPY, {"name": "triplet", "miner": {"name": "hard", "warm_up": 0}}],
+    "contrastive, in batch": [CROSS_ENTROPY, {"name": "contrastive"}],
+    "multi_similarity": [CROSS_ENTROPY, "multi_similarity"],
+    "proxy_anchor": [CROSS_ENTROPY, "proxy_anchor"],
+    "arcface": [CROSS_ENTROPY, "arcface"],
+}
+BLOCK = 5
+
+
+def step_of(learner: MetricLearner, precision: str) -> Callable[[FaceBatch], None]:
+    """One step of training without Lightning: forward, losses, backward, optimiser."""
+    optimizer = make_optimizer(learner, learner.recipe.optimizer)
+    learner.train()
+    half = "bf16" in precision
+
+    def step(batch: FaceBatch) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            embeddings, logits, vote_logits = learner.network(batch.images)
+            total, _ = learner.loss(Outputs(embeddings, batch.labels, logits=logits, vote_logits=vote_logits))
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+
+    return step
+
+
+def seconds_a_step(step: Callable[[FaceBatch], None], batches: Iterable[FaceBatch]) -> float:
+    times = []
+    for batch in batches:
+        start = time.perf_counter()
+        step(batch)
+        times.append(time.perf_counter() - start)
+    return median(times)
+
+
+def pairwise(one: Callable[[], float], other: Callable[[], float], rounds: int) -> dict[str, float]:
+    """Median seconds of two measurements taken in turn, and the median of their ratios, one over the other."""
+    return summary([(one(), other()) for _ in range(rounds + 1)][1:])
+
+
+def summary(pairs: list[tuple[float, float]]) -> dict[str, float]:
+    return {
+        "milliseconds": round(1000 * median(a for a, _ in pairs), 2),
+        "against_milliseconds": round(1000 * median(b for _, b in pairs), 2),
+        "ratio": round(median(a / b for a, b in pairs), 3),
+    }
+
+
+def cost_of_metrics(recipe: fe.Recipe, faces: fe.FaceDataset, rounds: int) -> dict[str, dict[str, float]]:
+    precision = fit.precision_of(recipe.precision, on_gpu=False)
+    size, generator = recipe.batches.size, torch.Generator().manual_seed(0)
+    rows = [torch.randint(len(faces), (size,), generator=generator) for _ in range(BLOCK)]
+    images, labels = torch.tensor(faces.images)[:, None], torch.tensor(faces.labels)
+    batches = [FaceBatch(images[r].float() / 255, labels[r], None) for r in rows]
+
+    def timer(losses: list[Any]) -> Callable[[], float]:
+        step = step_of(fit.make_learner(recipe.override({"losses": losses}), faces), precision)
+        return lambda: seconds_a_step(step, batches)
+
+    return {
+        name: pairwise(timer(losses), timer([CROSS_ENTROPY]), rounds)
+        for name, losses in {"cross-entropy itself": [CROSS_ENTROPY], **METRICS}.items()
+    }
+
+
+class Stopwatch(Callback):
+    """Between blocks of a run's own steps, times as many on a copy of the network with one fixed batch."""
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[float, float]] = []
+        self._mine: list[float] = []
+        self._last = 0.0
+        self._fixed: Callable[[], float] | None = None
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        now = time.perf_counter()
+        if self._last:
+            self._mine.append(now - self._last)
+        if len(self._mine) == BLOCK:
+            if self._fixed is None:
+                self._fixed = self._make_fixed(trainer, module, batch)
+            self.pairs.append((median(self._mine), self._fixed()))
+            self._mine = []
+        # An epoch's last interval would hold its validation.
+        self._last = 0.0 if trainer.is_last_batch else time.perf_counter()
+
+    def _make_fixed(self, trainer: pl.Trainer, module: Any, batch: FaceBatch) -> Callable[[], float]:
+        trainer_, module.trainer = module.trainer, None
+        twin = MetricLearner(module.recipe, copy.deepcopy(module.network), copy.deepcopy(module.loss), module.classes)
+        module.trainer = trainer_
+        step = step_of(twin, str(trainer.precision))
+        return lambda: seconds_a_step(step, [batch] * BLOCK)
+
+
+def cost_of_data(recipe: fe.Recipe, faces: fe.FaceDataset, epochs: int) -> dict[str, float]:
+    watch = Stopwatch()
+    splits = faces.split("train"), faces.split("validation")
+    with tempfile.TemporaryDirectory() as folder:
+        changed = recipe.override({"epochs": epochs, "validate_every": epochs})
+        fit.fit_network(changed, *splits, folder, accelerator="cpu", callbacks=[watch])
+    return summary(watch.pairs[1:])
+
+
+def table(result: dict[str, Any]) -> str:
+    lines = [
+        "# What a training step costs",
+        "",
+        f"`{result['command']}`, {result['cpus']} CPUs ({result['processor']}), recipe `{result['recipe']}`, "
+        f"batches of {result['batch']}, {result['precision']}; medians of pairs taken in turn in one process.",
+        "",
+        "| step | ms | against | ms | ratio |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in result["metric_losses"].items():
+        label = name if name.startswith("cross") else f"cross-entropy + {name}"
+        lines.append(f"| {label} | {row['milliseconds']} | cross-entropy alone | {row['against_milliseconds']} | "
+                     f"{row['ratio']:.2f} |")  # fmt: skip
+    row = result["data_path"]
+    lines.append(f"| whole run | {row['milliseconds']} | forward, backward and optimiser on a fixed batch | "
+                 f"{row['against_milliseconds']} | {row['ratio']:.2f} |")  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder for training_cost.*")
+    parser.add_argument("--recipe", default="quick", help="whose network, batches and augmentation are timed")
+    parser.add_argument("--rounds", type=int, default=12, help="pairs of blocks a figure")
+    options = parser.parse_args()
+    recipe, faces = fe.Recipe.named(options.recipe), fe.drawn_faces(2000, seed=0)
+    result = describe() | {
+        "recipe": options.recipe,
+        "batch": recipe.batches.size,
+        "precision": fit.precision_of(recipe.precision, on_gpu=False),
+        "data_path": cost_of_data(recipe, faces, epochs=max(1, options.rounds * BLOCK // 20)),
+        "metric_losses": cost_of_metrics(recipe, faces, options.rounds),
+    }
+    write_json(options.out / "training_cost.json", result)
+    write_text(options.out / "training_cost.md", table(result))
+    print(table(result))
+
+
+if __name__ == "__main__":
+    main()
