@@ -75,8 +75,9 @@ def neighbours(recognizer: Recognizer, answers: Answers, train: FaceDataset | No
                 Markup("").join(Markup('<div class="face">{}</div>').format(each) for each in captions)
             )
         blocks.append(Markup('<div class="query">{}{}</div>').format(asked, found))
+    frames = "; a frame marks another class than the query's" if known else ""
     legend = "Left: a query and its true class. Right: the nearest learned faces with their class and cosine distance"
-    blocks.append(note(f"{legend}; a frame marks another class than the query's."))
+    blocks.append(note(f"{legend}{frames}."))
     return blocks
 
 

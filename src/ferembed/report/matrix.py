@@ -99,9 +99,9 @@ class _Faces:
             blocks.append(self.sheet.faces([self._places[row] for row in top], [self._caption(row) for row in top]))
         return join(blocks) if blocks else None
 
-    def _caption(self, row: int) -> str:
-        sure = "" if self._confidence is None else f"{self._confidence[row]:.0%} "
-        return f"{sure}row {self._ids[row]}"
+    def _caption(self, row: int) -> Markup:
+        sure = Markup("") if self._confidence is None else Markup("{}<br>").format(f"{self._confidence[row]:.0%}")
+        return Markup("{}row {}").format(sure, self._ids[row])
 
 
 def _places(classes: Sequence[str]) -> Iterator[tuple[int, int]]:

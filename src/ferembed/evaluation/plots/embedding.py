@@ -102,6 +102,7 @@ def plot_embedding(
         x, y = points[codes == code].T
         ax.scatter(x, y, s=14, c=colour, marker=marker, linewidths=0, alpha=0.8, label=str(classes[code]))
     ax.set(xticks=[], yticks=[])
+    ax.margins(0.07)
     if predicted is not None:
         answers = class_codes(predicted, classes)
         wrong = np.flatnonzero(codes != answers)

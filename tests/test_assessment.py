@@ -1,0 +1,116 @@
+"""Judging a recogniser: what the figures are of, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from ferembed import DataError, Recognizer, compare, drawn_faces, evaluate
+from ferembed.evaluation import evaluate_probabilities, evaluate_retrieval
+from ferembed.models import Encoder, Network
+from ferembed.pipeline import fingerprint
+
+FACES = drawn_faces(350, image_size=32, seed=4)
+VALIDATION, TEST = FACES.split("validation"), FACES.split("test")
+
+
+def build(seed, faces=FACES):
+    torch.manual_seed(seed)
+    arguments = {"channels": (8, 8, 8, 8), "stem_width": 8}
+    network = Network(Encoder("resnet10t", 16, 32, stem="standard", backbone_args=arguments), 7)
+    validation = faces.split("validation")
+    info = {"data": {"validation": fingerprint(validation)}}
+    return Recognizer.build(network, faces.split("train"), validation, info=info)
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return build(0)
+
+
+def test_figures_are_those_of_each_voter_and_of_the_embedding(recognizer):
+    evaluation = evaluate(recognizer, TEST, resamples=50, seed=3)
+    names = np.array(TEST.classes)[TEST.labels]
+    embeddings = recognizer.encode(TEST.images)
+    for voter, metrics in evaluation.all_images.items():
+        proba = recognizer.voters[voter].predict_proba(embeddings)
+        assert metrics == evaluate_probabilities(names, proba, TEST.classes, resamples=50, seed=3)
+    gallery = recognizer.gallery_embeddings, recognizer.gallery_labels
+    assert evaluation.retrieval == evaluate_retrieval(embeddings, names, *gallery, resamples=50, seed=3)
+    assert evaluation.primary_value == evaluation.all_images["vote"].accuracy
+    assert evaluation.primary_interval == evaluation.all_images["vote"].intervals["accuracy"]
+    assert "vote" in evaluation.primary
+    read = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    assert read["primary_value"] == evaluation.primary_value
+
+
+def test_copies_are_left_out_of_the_second_column(recognizer):
+    train = FACES.split("train")
+    mixed = FACES.subset(np.concatenate([train.ids[:30], TEST.ids]))
+    evaluation = evaluate(recognizer, mixed, resamples=0)
+    alone = evaluate(recognizer, TEST, resamples=0)
+    assert (evaluation.images, evaluation.copies) == (30 + len(TEST), 30)
+    assert evaluation.without_copies == alone.all_images
+    assert evaluation.retrieval_without_copies == alone.retrieval
+    assert not evaluation.all_images["vote"].intervals
+
+
+def test_the_gallery_itself_has_no_second_column(recognizer):
+    evaluation = evaluate(recognizer, FACES.split("train"), resamples=0)
+    assert evaluation.without_copies == {}
+    assert evaluation.retrieval_without_copies is None
+    assert evaluation.retrieval.recall_at_1 == 1.0
+    json.dumps(evaluation.to_dict(), allow_nan=False)
+
+
+def test_the_order_of_classes_does_not_matter_and_calibration_is_told(recognizer):
+    turned = TEST.with_labels(6 - TEST.labels, TEST.classes[::-1])
+    assert evaluate(recognizer, turned, resamples=20) == evaluate(recognizer, TEST, resamples=20)
+    assert evaluate(recognizer, VALIDATION, resamples=0).calibrated_here
+    assert not evaluate(recognizer, TEST, resamples=0).calibrated_here
+
+
+def test_views_are_averaged(recognizer):
+    flipped = evaluate(recognizer, TEST, views="flip", resamples=0)
+    names = np.array(TEST.classes)[TEST.labels]
+    proba = recognizer.predict_proba(TEST.images, views="flip")
+    assert flipped.all_images["vote"] == evaluate_probabilities(names, proba, TEST.classes)
+    assert flipped.views == "flip"
+
+
+def test_a_comparison_is_of_the_same_faces(recognizer):
+    other = build(1)
+    compared = compare(recognizer, other, TEST, resamples=50)
+    first, second = evaluate(recognizer, TEST, resamples=50), evaluate(other, TEST, resamples=50)
+    for voter, paired in compared.all_images.items():
+        assert paired.first == first.all_images[voter]
+        assert paired.second == second.all_images[voter]
+    right = [each.predict(TEST.images) == np.array(TEST.classes)[TEST.labels] for each in (recognizer, other)]
+    assert compared.all_images["vote"].mcnemar.only_first == int((right[0] & ~right[1]).sum())
+    json.dumps(compared.to_dict(), allow_nan=False)
+
+
+def test_recognisers_of_other_class_orders_are_aligned_by_name(recognizer):
+    turned = build(1, FACES.with_labels(6 - FACES.labels, FACES.classes[::-1]))
+    assert turned.classes_.tolist() == list(FACES.classes[::-1])
+    compared = compare(recognizer, turned, TEST, resamples=20).all_images["vote"]
+    alone = evaluate(turned, TEST, resamples=20).all_images["vote"]
+    assert compared.second.accuracy == alone.accuracy
+    assert compared.second.nll == pytest.approx(alone.nll)
+    assert compared.second.per_class["happy"].recall == alone.per_class["happy"].recall
+
+
+def test_what_cannot_be_judged_is_told(recognizer):
+    with pytest.raises(DataError, match="holds no faces to judge"):
+        evaluate(recognizer, TEST.subset([]))
+    strange = TEST.with_labels(TEST.labels, [*TEST.classes[:-1], "bored"])
+    with pytest.raises(DataError, match="the data also names bored"):
+        evaluate(recognizer, strange)
+    six = FACES.subset(FACES.labels < 6).with_labels(FACES.labels[FACES.labels < 6], FACES.classes[:6])
+    torch.manual_seed(0)
+    arguments = {"channels": (8, 8, 8, 8), "stem_width": 8}
+    network = Network(Encoder("resnet10t", 16, 32, stem="standard", backbone_args=arguments), 6)
+    smaller = Recognizer.build(network, six.split("train"), six.split("validation"))
+    with pytest.raises(DataError, match="only recognisers of the same classes can be compared"):
+        compare(recognizer, smaller, six.split("test"))
