@@ -22,6 +22,8 @@ class EpochLines(Callback):
         self._started, self._first_epoch = time.monotonic(), trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
         done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
         spent = time.monotonic() - self._started
         left = spent / (done - self._first_epoch) * (total - done)
