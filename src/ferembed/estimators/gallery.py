@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.estimators.weights import counted, tally
+from ferembed.index._growing import GrowingArray
 
 if TYPE_CHECKING:
     from ferembed.index import Index
@@ -30,12 +31,28 @@ class Gallery:
         Number of classes.
     """
 
+    class_mass: NDArray[np.float64]
+    _weights: GrowingArray | None
+    _lightest: NDArray[np.float64] | None
+
     def __init__(self, index: Index, classes: int) -> None:
         self.index = index
-        self.votes = np.zeros((0, classes), dtype=np.float32)
-        self.codes = np.zeros(0, dtype=np.int64)
-        self.weights: NDArray[np.float64] | None = None
-        self._measure()
+        self._put(np.zeros((0, classes), np.float32), np.zeros(0, np.int64), None)
+
+    @property
+    def votes(self) -> NDArray[np.float32]:
+        """What each row votes for, (n, c); a view that holds until the next change."""
+        return self._votes.rows
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """Hard labels, (n,), -1 for rows that are not in the index; a view that holds until the next change."""
+        return self._codes.rows
+
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """Row weights, (n,), None where all are 1; a view that holds until the next change."""
+        return None if self._weights is None else self._weights.rows
 
     def __len__(self) -> int:
         return len(self.index)
@@ -43,39 +60,39 @@ class Gallery:
     def add(self, vectors: Floats, votes: Floats, codes: NDArray[np.int64], weights: Floats | None = None) -> None:
         """Append rows: vectors (n, d), votes (n, c), hard labels (n,) and, unless all 1, weights (n,)."""
         start, added = len(self.codes), len(codes)
-        if weights is not None or self.weights is not None:
-            before = np.ones(start) if self.weights is None else self.weights
-            self.weights = np.concatenate([before, np.ones(added) if weights is None else weights])
+        if weights is not None and self._weights is None:
+            self._weights = grown(np.ones(start))
+        given = np.ones(added) if weights is None else weights
         # The tables grow before the index, so that a search beside this call never meets a row without its votes.
-        self.votes = np.concatenate([self.votes, votes.astype(np.float32)])
-        self.codes = np.concatenate([self.codes, codes])
-        rows = np.arange(start, start + added)
-        kept = rows if weights is None else rows[weights > 0]
-        self.codes[np.setdiff1d(rows, kept)] = -1
-        self._measure()
-        self.index.add(vectors[kept - start], ids=kept)
+        if self._weights is not None:
+            self._weights.append(given)
+        self._votes.append(votes)
+        self._codes.append(np.where(given > 0, codes, -1))
+        self.class_mass = self.class_mass + given @ votes
+        self._lightest = None
+        kept = np.flatnonzero(given > 0)
+        self.index.add(vectors if len(kept) == added else vectors[kept], ids=start + kept)
 
     def admit(self, columns: NDArray[np.int64], classes: int) -> None:
         """Make room for more classes: the old ones move to ``columns`` of ``classes``."""
         votes = np.zeros((len(self.votes), classes), dtype=np.float32)
         votes[:, columns] = self.votes
-        self.votes = votes
-        self.codes = np.where(self.codes < 0, -1, columns[self.codes])
-        self._measure()
+        self._put(votes, np.where(self.codes < 0, -1, columns[self.codes]), self.weights)
 
     def forget(self, code: int) -> None:
         """Take out a class: every row with this hard label, and the other rows' votes for it."""
         rows = np.flatnonzero(self.codes == code)
         self.index.remove(rows)
         self.votes[rows] = 0.0
-        self.votes = np.delete(self.votes, code, axis=1)
-        self.codes = np.where(self.codes == code, -1, self.codes - (self.codes > code))
-        self._measure()
+        codes = np.where(self.codes == code, -1, self.codes - (self.codes > code))
+        self._put(np.delete(self.votes, code, axis=1), codes, self.weights)
 
     def reach(self, k: int) -> int:
         """Number of nearest rows that surely hold ``k`` units of weight; all rows where there are fewer."""
-        if self._lightest is None:
+        if self.weights is None:
             return min(k, len(self))
+        if self._lightest is None:
+            self._lightest = np.cumsum(np.sort(self.weights[self.codes >= 0]))
         return min(int(np.searchsorted(self._lightest, k)) + 1, len(self))
 
     def search(self, queries: Floats, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -98,12 +115,19 @@ class Gallery:
     def from_arrays(cls, index: Index, arrays: Mapping[str, NDArray[Any]]) -> Gallery:
         """A gallery from its index and its tables."""
         gallery = cls(index, arrays["votes"].shape[1])
-        gallery.votes, gallery.codes, gallery.weights = arrays["votes"], arrays["codes"], arrays.get("weights")
-        gallery._measure()
+        gallery._put(arrays["votes"], arrays["codes"], arrays.get("weights"))
         return gallery
 
-    def _measure(self) -> None:
-        alive = self.codes >= 0
-        weights = alive.astype(np.float64) if self.weights is None else self.weights * alive
-        self.class_mass: NDArray[np.float64] = weights @ self.votes
-        self._lightest = None if self.weights is None else np.cumsum(np.sort(self.weights[alive]))
+    def _put(self, votes: NDArray[np.float32], codes: NDArray[np.int64], weights: NDArray[np.float64] | None) -> None:
+        self._votes, self._codes = grown(votes), grown(codes)
+        self._weights = None if weights is None else grown(weights)
+        present = codes >= 0
+        self.class_mass = (present * 1.0 if weights is None else weights * present) @ votes
+        self._lightest = None
+
+
+def grown(rows: NDArray[Any]) -> GrowingArray:
+    """An array that starts with these rows."""
+    array = GrowingArray(rows.shape[1:], rows.dtype)
+    array.append(rows)
+    return array
