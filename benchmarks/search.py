@@ -1,8 +1,11 @@
-"""Search speed, recall and memory, side by side in one process: python benchmarks/search.py --out benchmarks/results.
+"""Search speed, recall and memory, side by side in one process.
+
+    python benchmarks/search.py [--embeddings runs/quick data/fer2013.csv] [--out benchmarks/results]
 
 Gallery of 28,709 vectors: ``KNNClassifier.predict_proba`` against scikit-learn's ``KNeighborsClassifier`` with each
 algorithm and ``n_jobs``; the best of those counts. Gallery of a million: ``make_index("auto")`` against exact search.
-The vectors are drawn, not embedded: no data set is needed.
+The vectors are drawn, so that no data set is needed; ``--embeddings`` adds those of a trained run: its gallery of
+training faces, asked about PublicTest.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
 from ferembed.estimators import KNNClassifier
-from ferembed.index import Index, make_index
+from ferembed.index import make_index
 from ferembed.storage import write_json, write_text
 
 Vectors = NDArray[np.float32]
@@ -84,10 +87,27 @@ def seconds_each(call: Callable[[Vectors], Any], queries: Vectors) -> float:
     return float(np.median([seconds(partial(call, queries[i : i + 1]), 1) for i in range(len(queries))]))
 
 
-def against_scikit_learn(draw: Callable[..., tuple[Vectors, NDArray[np.int64]]], n: int, q: int) -> dict[str, Any]:
+Labelled = tuple[Vectors, NDArray[np.int64]]
+
+
+def drawn(draw: Callable[..., Labelled], n: int, q: int) -> tuple[str, Vectors, NDArray[np.int64], Vectors]:
+    """A name, a labelled gallery and queries."""
     rng = np.random.default_rng(SEED)
     gallery, labels = draw(n, rng)
-    queries, _ = draw(q, rng)
+    return draw.__name__, gallery, labels, draw(q, rng)[0]
+
+
+def embedded(run: Path, faces: Path) -> tuple[str, Vectors, NDArray[np.int64], Vectors]:
+    """The same from a trained run on FER2013."""
+    from ferembed import Recognizer, load_fer2013
+
+    recognizer = Recognizer.load(run)
+    queries = recognizer.encode(load_fer2013(faces, split="validation").images)
+    labels = np.unique(recognizer.gallery_labels, return_inverse=True)[1]
+    return f"embeddings of {run}", recognizer.gallery_embeddings, labels, queries
+
+
+def against_scikit_learn(name: str, gallery: Vectors, labels: NDArray[np.int64], queries: Vectors) -> dict[str, Any]:
     ours = KNNClassifier(K, weights="uniform", smoothing=0.0).fit(gallery, labels)
     answers = ours.predict_proba(queries)
     ones = queries[:200]
@@ -107,9 +127,9 @@ def against_scikit_learn(draw: Callable[..., tuple[Vectors, NDArray[np.int64]]],
         "all_ms": 1e3 * seconds(partial(ours.predict_proba, queries)),
     }
     return {
-        "gallery": draw.__name__,
-        "n": n,
-        "queries": q,
+        "gallery": name,
+        "n": len(gallery),
+        "queries": len(queries),
         "ferembed": mine,
         "scikit_learn": settings,
         "scikit_learn_best": best,
@@ -121,12 +141,13 @@ def against_scikit_learn(draw: Callable[..., tuple[Vectors, NDArray[np.int64]]],
 
 def large_gallery(n: int, q: int) -> dict[str, Any]:
     index = make_index("auto", DIM, expected_size=n)
+    knn = KNNClassifier(K, index=index)
     flat = make_index("flat", DIM)
     rng = np.random.default_rng(SEED)
     building = 0.0
     for chunk in clustered(n, rng):
         flat.add(chunk)
-        building += seconds(partial(index.add, chunk), 1)
+        building += seconds(partial(knn.partial_fit, chunk, np.arange(len(chunk)) % 7), 1)
     queries = next(clustered(q, rng))
     truth, found = flat.search(queries, 10).ids, index.search(queries, 10).ids
     flat_s, auto_s = (seconds(partial(one.search, queries, 10), 2) for one in (flat, index))
@@ -144,18 +165,26 @@ def large_gallery(n: int, q: int) -> dict[str, Any]:
         "auto_one_ms": 1e3 * auto_one,
         "recall_at_10": float(np.mean([np.isin(t, f).mean() for t, f in zip(truth, found, strict=True)])),
         "stated_recall": index.recall(),
-        **add_one(index),
+        "classifier_adds_one": add_one(lambda vector: knn.partial_fit(vector, [3])),
+        "index_adds_one": add_one(index.add),
     }
 
 
-def add_one(index: Index) -> dict[str, float]:
+def add_one(add: Callable[[Vectors], Any]) -> dict[str, float]:
     vectors = next(clustered(1000, np.random.default_rng(SEED + 1)))
-    times = [1e3 * seconds(partial(index.add, vectors[i : i + 1]), 1) for i in range(len(vectors))]
+    times = [1e3 * seconds(partial(add, vectors[i : i + 1]), 1) for i in range(len(vectors))]
     return {
-        "add_one_ms": float(np.median(times)),
-        "add_one_99_percent_ms": float(np.quantile(times, 0.99)),
-        "add_one_longest_ms": max(times),
+        "median_ms": float(np.median(times)),
+        "99_percent_ms": float(np.quantile(times, 0.99)),
+        "longest_ms": max(times),
     }
+
+
+def added(times: dict[str, float]) -> str:
+    return (
+        f"{times['median_ms']:.3f} ms (median), {times['99_percent_ms']:.3f} ms (99 in 100 below), "
+        f"{times['longest_ms']:.3f} ms (longest)"
+    )
 
 
 def resident() -> int:
@@ -222,8 +251,8 @@ def table(result: dict[str, Any]) -> str:
         f"| {large['recall_at_10']:.4f} (stated: {large['stated_recall']:.4f}) |",
         f"| ratio | {large['ratio']:.1f} | {large['flat_one_ms'] / large['auto_one_ms']:.1f} | |",
         "",
-        f"Built in {large['build_s']:.0f} s. Adding one vector: {large['add_one_ms']:.3f} ms (median), "
-        f"{large['add_one_99_percent_ms']:.3f} ms (99 in 100 below), {large['add_one_longest_ms']:.3f} ms (longest).",
+        f"Built in {large['build_s']:.0f} s. Adding one vector to it by `KNNClassifier.partial_fit`: "
+        f"{added(large['classifier_adds_one'])}; by `Index.add`: {added(large['index_adds_one'])}.",
         "",
         "Memory over that of the vectors: "
         + ", ".join(f"{kind} {ratio:.2f}" for kind, ratio in result["memory_ratio"].items())
@@ -244,6 +273,9 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("benchmarks/results"), help="folder for search.json and search.md"
     )
+    parser.add_argument(
+        "--embeddings", nargs=2, type=Path, metavar=("RUN", "FACES"), help="also those of a run on FER2013, and its csv"
+    )
     parser.add_argument("--quick", action="store_true", help="small galleries, to see that the benchmark runs")
     options = parser.parse_args()
     n, q, large, large_q = (5_000, 500, 60_000, 500) if options.quick else (28_709, 3_589, 1_000_000, 2_000)
@@ -251,6 +283,7 @@ def main() -> None:
     result: dict[str, Any] = {
         "command": (f"OMP_NUM_THREADS={threads} " if threads else "")
         + "python benchmarks/search.py"
+        + (f" --embeddings {options.embeddings[0]} {options.embeddings[1]}" if options.embeddings else "")
         + (" --quick" if options.quick else ""),
         "cpus": len(os.sched_getaffinity(0)),
         "processor": processor(),
@@ -263,8 +296,9 @@ def main() -> None:
     result["memory_ratio"] = {kind: memory_ratio(kind, large) for kind in ("auto", "flat")}
     print(json.dumps(result["memory_ratio"]), flush=True)
     result["classifier"] = []
-    for draw in (trained, diffuse):
-        result["classifier"].append(against_scikit_learn(draw, n, q))
+    galleries = [embedded(*options.embeddings)] if options.embeddings else []
+    for gallery in [*galleries, drawn(trained, n, q), drawn(diffuse, n, q)]:
+        result["classifier"].append(against_scikit_learn(*gallery))
         print(json.dumps(result["classifier"][-1], indent=1), flush=True)
     result["large"] = large_gallery(large, large_q)
     write_json(options.out / "search.json", result)
