@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from ferembed import DataError, Recognizer, StorageError, drawn_faces, evaluate, write_comparison, write_report
 from ferembed.assessment import answer
+from ferembed.audit.copies import find_copies
 from ferembed.models import Encoder, Network
 from ferembed.pipeline import fingerprint
 
@@ -78,7 +80,7 @@ def text(path):
 def test_the_file_holds_every_section_and_every_figure(report, runs):
     path, evaluation = report
     html = text(path)
-    for title in (*SECTIONS, "Surest mistakes", "Saliency", "Training"):
+    for title in (*SECTIONS, "Surest mistakes", "Saliency", "Data", "Training"):
         assert f"<h2>{title}</h2>" in html
     assert evaluation == evaluate(Recognizer.load(runs[0]), TEST, resamples=50)
     low, high = evaluation.primary_interval
@@ -109,6 +111,23 @@ def test_neighbours_are_shown_only_if_the_training_faces_are_at_hand(report, run
     html = text(tmp_path / "other.html")
     assert "sheet-neighbours" not in html
     assert "are not in this data" in html
+
+
+def test_the_audit_shows_copies_and_doubtful_labels(report, runs, tmp_path):
+    assert "were not searched for" in text(report[0])
+    assert "rather " in text(report[0])
+    rows = np.arange(len(FACES))
+    leaking = FACES.subset(np.concatenate([rows, FACES.split("train").ids[:2]]))
+    splits = [*FACES.splits, "test", "test"]
+    leaking = replace(leaking, splits=splits, ids=np.arange(len(leaking)))
+    copies = find_copies(leaking)
+    write_report(runs[0], leaking, tmp_path / "report.html", split="test", copies=copies, resamples=5)
+    html = text(tmp_path / "report.html")
+    assert "Groups that lie in more than one split" in html
+    for row in copies.leaking:
+        assert f"row {row}" in html
+    assert len(copies.leaking) >= 2
+    assert "2 of the" in html
 
 
 def test_a_click_on_a_cell_shows_its_faces(report, browser):

@@ -12,13 +12,24 @@ from ferembed.cli.options import Data, Looks, Run, Split
 Out = Annotated[Path, typer.Option("--out", help="The HTML file.")]
 
 
+Copies = Annotated[bool, typer.Option("--copies", help="Search all splits for near copies too; takes minutes.")]
+
+
 def command(
-    run: Run, data: Data, out: Out = Path("report.html"), split: Split = "validation", views: Looks = "single"
+    run: Run,
+    data: Data,
+    out: Out = Path("report.html"),
+    split: Split = "validation",
+    copies: Copies = False,
+    views: Looks = "single",
 ) -> None:
     """Write figures, confusion matrix with its faces, calibration, retrieval, map and saliency to one HTML file."""
+    from ferembed.audit.copies import find_copies
     from ferembed.cli.tables import metrics_table, show
     from ferembed.data import load_dataset
     from ferembed.report import write_report
 
-    show(metrics_table(write_report(run, load_dataset(data), out, split=split, views=views)))
+    faces = load_dataset(data)
+    found = find_copies(faces) if copies else None
+    show(metrics_table(write_report(run, faces, out, split=split, copies=found, views=views)))
     show(f"wrote {out}")

@@ -67,8 +67,8 @@ class Metrics:
     per_class : dict of str to ClassMetrics
     intervals : dict of str to Interval
         95% bootstrap intervals of the accuracies, ``macro_f1``, ``nll``, ``brier`` and ``ece``, where asked for. A
-        resample is noisier than the data and noise widens the gap between confidence and accuracy, so that the interval
-        of ``ece`` reaches farther up than down.
+        resample is noisier than the data, and noise widens the gap between confidence and accuracy: the resampled
+        ``ece`` are lowered by their mean excess over the figure.
     """
 
     primary: ClassVar[str] = "accuracy"
@@ -143,7 +143,10 @@ def evaluate_probabilities(
             f"({len(codes)}, {len(classes)}), with one row or more; got {values.shape}."
         )
     confusion = confusion_counts(codes, values.argmax(axis=1), len(classes))
+    ece = expected_calibration_error(values, codes)
     drawn = resampled_figures(values, codes, resamples, seed) if resamples else {}
+    if drawn:
+        drawn["ece"] = np.maximum(drawn["ece"] - (drawn["ece"].mean() - ece), 0.0)
     per_class = {str(name): _class_metrics(confusion, code, drawn) for code, name in enumerate(classes)}
     seen = [
         metrics for code, metrics in enumerate(per_class.values()) if confusion[code].any() or confusion[:, code].any()
@@ -154,7 +157,7 @@ def evaluate_probabilities(
         macro_f1=float(np.mean([metrics.f1 for metrics in seen])),
         nll=log_loss(values, codes),
         brier=brier_score(values, codes),
-        ece=expected_calibration_error(values, codes),
+        ece=ece,
         ece_mass=expected_calibration_error(values, codes, binning="mass"),
         ace=adaptive_calibration_error(values, codes),
         count=len(codes),

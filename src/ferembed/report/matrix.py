@@ -94,7 +94,8 @@ class _Faces:
             if not rows.size:
                 continue
             few = f"; the {SHOWN} most confident are shown" if len(rows) > SHOWN else ""
-            blocks.append(note(f"{name} {len(rows):,} {'face' if len(rows) == 1 else 'faces'}{few}.".lstrip()))
+            title = f"{name}: " if name else ""
+            blocks.append(note(f"{title}{len(rows):,} {'face' if len(rows) == 1 else 'faces'}{few}."))
             top = rows[:SHOWN].tolist()
             blocks.append(self.sheet.faces([self._places[row] for row in top], [self._caption(row) for row in top]))
         return join(blocks) if blocks else None

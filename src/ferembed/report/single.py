@@ -17,9 +17,11 @@ from ferembed.evaluation.page import Section, page, row, write_page
 from ferembed.recognizer import Recognizer
 from ferembed.report import faces as faces_of
 from ferembed.report import figures, pictures
+from ferembed.report.audit import audit_summary
 from ferembed.report.matrix import confusion_matrix
 
 if TYPE_CHECKING:
+    from ferembed.audit.copies import Copies
     from ferembed.data.augmentation import Views
 
 
@@ -29,6 +31,7 @@ def write_report(
     out: str | os.PathLike[str],
     *,
     split: str = "validation",
+    copies: Copies | None = None,
     views: Views = "single",
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -37,7 +40,7 @@ def write_report(
 
     Figures with intervals, the confusion matrix with the faces behind each cell, the classes, calibration and
     rejection, retrieval with the nearest faces of some queries, a map of the embedding, the surest mistakes, saliency,
-    and training curves. The file suits light and dark screens.
+    the data's copies and doubtful labels, and training curves. The file suits light and dark screens.
 
     Parameters
     ----------
@@ -49,6 +52,8 @@ def write_report(
         The file.
     split : str
         The split to judge.
+    copies : Copies, optional
+        Near copies in ``faces``, as :func:`ferembed.audit.copies.find_copies` finds them, to be shown too.
     views, resamples, seed
         As for :func:`ferembed.evaluate`; 1 resample or more.
 
@@ -85,6 +90,7 @@ def write_report(
         "Embedding map": lambda: pictures.embedding_map(answers, seed),
         "Surest mistakes": lambda: faces_of.mistakes(answers),
         "Saliency": lambda: pictures.saliency({"": recognizer}, answers),
+        "Data": lambda: audit_summary(faces, answers, copies),
         "Training": lambda: pictures.training_curves(Path(run)),
     }
     lead = f"{evaluation.images:,} faces of the split {evaluation.split!r} of {faces.source or 'the data set'}"
