@@ -66,6 +66,31 @@ def test_evaluate_prints_every_voter_and_writes_json(tree, run, tmp_path):
     assert 0 <= figures["all_images"]["vote"]["accuracy"] <= 1
 
 
+def test_evaluate_tells_the_primary_figure_intervals_classes_and_retrieval(tree, run, tmp_path):
+    options = ["--split", "test", "--views", "flip", "--resamples", 50, "--json", tmp_path / "out.json"]
+    shown = ferembed("evaluate", run, tree, *options)
+    for word in ("primary: accuracy of the vote", "flip views averaged", "precision", "R@10", "MAP@R", "silhouette"):
+        assert word in " ".join(shown.split())
+    figures = json.loads((tmp_path / "out.json").read_text())
+    low, high = figures["primary_interval"]
+    assert low <= figures["primary_value"] <= high
+    assert f"{100 * low:.1f}-{100 * high:.1f}" in shown
+    assert figures["views"] == "flip"
+
+
+def test_report_and_compare_write_one_file_each(tree, run, tmp_path):
+    shown = ferembed("report", run, tree, "--split", "test", "--copies", "--out", tmp_path / "report.html")
+    assert f"wrote {tmp_path / 'report.html'}" in shown
+    assert "Identical and near copies over all splits" in (tmp_path / "report.html").read_text()
+    pair = ["--out", tmp_path / "pair.html", "--json", tmp_path / "pair.json"]
+    shown = ferembed("compare", run, run, tree, "--split", "test", *pair)
+    assert "McNemar" in shown
+    paired = json.loads((tmp_path / "pair.json").read_text())["all_images"]["vote"]
+    assert paired["mcnemar"]["p_value"] == 1.0
+    assert paired["differences"]["accuracy"]["difference"] == 0.0
+    assert (tmp_path / "pair.html").read_text().startswith("<!doctype html>")
+
+
 def test_predict_names_the_label_every_probability_and_the_nearest_faces(tree, run):
     image = next((tree / "test" / "happy").glob("*.png"))
     shown = ferembed("predict", run, image, "--neighbors", 3)
@@ -89,6 +114,11 @@ def test_recipes_are_listed_and_shown():
         (["train", "{tree}", "--set", "optimizer.rate=1", "--out", "{tmp}/r"], "no field 'optimizer.rate'"),
         (["evaluate", "{tmp}", "{tree}"], "not a folder saved by ferembed"),
         (["evaluate", "{run}", "{tree}", "--split", "exam"], "has no split 'exam'; it has train"),
+        (
+            ["report", "{run}", "{tree}", "--split", "exam", "--out", "{tmp}/r.html"],
+            "has no split 'exam'; it has train",
+        ),
+        (["compare", "{run}", "{tmp}", "{tree}"], "not a folder saved by ferembed"),
         (["predict", "{run}", "gone.png"], "gone.png"),
         (["train", "{tree}", "--recipe", "{run}/../tiny.yaml", "--set", "epochs=2", "--out", "{run}"], "epochs: 1 / 2"),
     ],

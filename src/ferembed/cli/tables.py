@@ -23,9 +23,9 @@ from ferembed.training import Recipe
 
 
 def show(content: Any) -> None:
-    """Print text or a table; never narrower than 108 columns, so that piped tables keep their shape."""
+    """Print text or a table; never narrower than 118 columns, so that piped tables keep their shape."""
     console = Console(highlight=False, soft_wrap=True)
-    console.width = max(console.width, 108)
+    console.width = max(console.width, 118)
     console.print(content)
 
 

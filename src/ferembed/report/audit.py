@@ -75,11 +75,10 @@ def _doubtful(answers: Answers) -> list[Markup]:
     top = issues.top(DOUBTFUL)
     place = {int(number): row for row, number in enumerate(faces.ids)}
     sheet = FaceSheet(faces.images[[place[int(number)] for number in top.ids]], "doubtful")
-    one = Markup("{}<br>rather {}?<br>row {}")
+    one = Markup("{}<br>or {}?<br>row {}")
     captions = [one.format(*each) for each in zip(top.given, top.suggested, top.ids, strict=True)]
     sentence = (
-        f"By the vote's probabilities about {issues.estimated:,} labels of {len(faces):,} may be wrong (confident "
-        f"learning, Northcutt et al. 2021); a recogniser's own mistakes are counted among them. The {len(top)} most "
-        "doubtful:"
+        f"The {len(top)} labels of this split that the vote contradicts most, weighed by confident learning (Northcutt "
+        "et al. 2021). Mistakes of the recogniser are among them: look before you change a label."
     )
     return [heading("Doubtful labels"), note(sentence), sheet.style, sheet.faces(np.arange(len(top)), captions)]

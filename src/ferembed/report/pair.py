@@ -82,9 +82,11 @@ def write_comparison(
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:
-    """The folders' names, or, where these are the same, their paths."""
+    """The folders' names, or, where these are the same, their paths; a run against itself is numbered."""
     one, two = first.resolve(), second.resolve()
-    return (one.name, two.name) if one.name != two.name else (str(first), str(second))
+    if one == two:
+        return f"{one.name} (1)", f"{two.name} (2)"
+    return (one.name, two.name) if one.name != two.name else (str(one), str(two))
 
 
 def _in_order(answers: Answers, classes: tuple[str, ...]) -> Answers:
