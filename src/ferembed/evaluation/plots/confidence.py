@@ -25,16 +25,24 @@ def plot_reliability(curve: ReliabilityCurve, ax: Axes | None = None) -> Axes:
     left, width = curve.edges[places], np.diff(curve.edges)[places]
     ax.bar(left, curve.accuracy, width, align="edge", color=PALE, edgecolor="white", label="accuracy")
     ax.bar(
-        left,
+        left + 0.3 * width,
         curve.count / curve.count.sum(),
-        width,
+        0.4 * width,
         align="edge",
         color=GREY,
         edgecolor="white",
         label="share of rows",
     )
     ax.plot([0, 1], [0, 1], color=ink(), linestyle="--", linewidth=1, label="perfectly calibrated")
-    ax.plot(curve.confidence, curve.accuracy, "o", color=ORANGE, markersize=5, label="mean confidence of the bin")
+    ax.plot(
+        curve.confidence,
+        curve.accuracy,
+        "o",
+        color=ORANGE,
+        markersize=5,
+        clip_on=False,
+        label="mean confidence of the bin",
+    )
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy")
     ax.set_title(f"expected calibration error {curve.error:.3f}, {curve.count.sum():,} rows", fontsize=10)
     ax.legend(loc="upper left", fontsize=8)
