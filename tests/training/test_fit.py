@@ -146,6 +146,17 @@ def test_every_kind_of_batch_trains_a_pure_metric_loss(tmp_path, kind, loss):
     assert set(recognizer.voters) == {"softmax", "knn", "vote"}
 
 
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_gradients_are_clipped_in_every_arithmetic(tmp_path, precision, name):
+    data = faces()
+    clipped = {"optimizer.clip_norm": 1e-9, "optimizer.name": name, "optimizer.weight_decay": 0, "average": None}
+    changes = {"precision": precision, "epochs": 3, "optimizer.lr": 1e-9 if name == "adamw" else 0.05, **clipped}
+    train(TINY.override(changes), data.split("train"), data.split("validation"), tmp_path / "run")
+    first, *_, last = curve(tmp_path / "run").values()
+    assert last == pytest.approx(first, rel=0.05)
+
+
 @pytest.mark.parametrize(("every", "validated"), [(2, {1, 2}), (9, {2})])
 def test_the_last_epoch_is_always_validated(tmp_path, every, validated):
     data = faces()

@@ -73,7 +73,7 @@ class MetricLearner(pl.LightningModule):
         self._means.load_state_dict(checkpoint["means"])
 
     def configure_optimizers(self) -> Any:
-        optimizer = make_optimizer(self, self.recipe.optimizer, fused=self.recipe.precision != "fp16")
+        optimizer = make_optimizer(self, self.recipe.optimizer)
         # Lightning's own estimate would set the loader up before a checkpoint can restore its place.
         epoch = len(self.trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
         total, warmup = epoch * self.recipe.epochs, round(epoch * self.recipe.optimizer.warmup_epochs)
@@ -105,11 +105,10 @@ class RunningMeans:
         self._sums, self._count = dict(state["sums"]), int(state["count"])
 
 
-def make_optimizer(module: nn.Module, config: OptimizerConfig, *, fused: bool = True) -> torch.optim.Optimizer:
-    """The optimiser a recipe names; vectors and scalars (biases, normalisation) are not decayed.
-
-    ``fused`` computes a step in one pass over the parameters; scaled float16 gradients that are clipped cannot take it.
-    """
+def make_optimizer(module: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimiser a recipe names; vectors and scalars (biases, normalisation) are not decayed."""
+    # Lightning does not clip the gradients of fused optimisers under mixed precision.
+    fused = config.clip_norm is None
     parameters = [p for p in module.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
