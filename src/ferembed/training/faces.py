@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -77,7 +78,7 @@ class FaceData(pl.LightningDataModule):
         self.train_faces = FaceTensors(train, channels=channels)
         self.validation_faces = FaceTensors(validation, channels=channels)
         rows = np.random.default_rng(recipe.seed).permutation(len(train))
-        self._gallery_rows = torch.from_numpy(np.sort(rows[: recipe.validation_gallery]))
+        self._gallery_rows = np.sort(rows[: recipe.validation_gallery])
 
     def train_dataloader(self) -> TrainingLoader:
         trainer = self.trainer
@@ -88,12 +89,12 @@ class FaceData(pl.LightningDataModule):
     def val_dataloader(self) -> list[FaceLoader]:
         return [
             self._in_order(self.train_faces, self._gallery_rows),
-            self._in_order(self.validation_faces, torch.arange(len(self.validation_faces))),
+            self._in_order(self.validation_faces, np.arange(len(self.validation_faces))),
         ]
 
     def training_faces(self, device: torch.device) -> Iterator[FaceBatch]:
         """All training faces in the order of their rows, unchanged."""
-        for batch in self._in_order(self.train_faces, torch.arange(len(self.train_faces))):
+        for batch in self._in_order(self.train_faces, np.arange(len(self.train_faces))):
             pixels = None if batch.pixels is None else batch.pixels.to(device)
             yield _unchanged(self.train_faces.gather(RowBatch(batch.rows.to(device), pixels)))
 
@@ -107,7 +108,7 @@ class FaceData(pl.LightningDataModule):
         generator.manual_seed(step_seed(self._recipe.seed, trainer.global_step, trainer.global_rank))
         return self._changed(self.train_faces.gather(batch), generator)
 
-    def _in_order(self, faces: FaceTensors, rows: Tensor) -> FaceLoader:
+    def _in_order(self, faces: FaceTensors, rows: NDArray[np.int64]) -> FaceLoader:
         return FaceLoader(RowChunks(rows), faces.files, self._recipe.workers)
 
     def _changed(self, plain: FaceBatch, generator: torch.Generator) -> FaceBatch:

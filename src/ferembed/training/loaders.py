@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ferembed.data.image_files import ImageFiles
@@ -28,13 +29,13 @@ class RowBatch(NamedTuple):
 class RowChunks:
     """Row numbers in their order, a batch at a time."""
 
-    def __init__(self, rows: Tensor) -> None:
-        self._chunks = torch.split(rows, EVALUATION_BATCH)
+    def __init__(self, rows: NDArray[np.int64]) -> None:
+        self._chunks = [rows[i : i + EVALUATION_BATCH] for i in range(0, len(rows), EVALUATION_BATCH)]
 
     def __len__(self) -> int:
         return len(self._chunks)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
         return iter(self._chunks)
 
 
@@ -48,8 +49,8 @@ class FaceLoader:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[RowBatch]:
-        batches: Iterable[Any] = self._batches
-        rows = (torch.as_tensor(np.asarray(each)) for each in batches)
+        batches: Iterable[NDArray[np.int64]] = self._batches
+        rows = map(torch.from_numpy, batches)
         if self._files is None:
             yield from (RowBatch(each, None) for each in rows)
         else:

@@ -22,7 +22,8 @@ def decoded(files: ImageFiles, batches: Iterable[Any], workers: int) -> Iterator
     ----------
     files : ImageFiles
     batches : iterable of integer arrays
-        Row numbers. With workers they are asked for a few batches ahead of what is taken.
+        Row numbers. With workers they are asked for a few batches ahead of what is taken. Tensors will not do: on its
+        way to a worker a tensor's memory is moved, while others read it.
     workers : int
         Processes that decode; 0 decodes in this one. They end when the iterator is used up or let go.
 
@@ -60,6 +61,6 @@ class _Decoder:
 
 
 def _leave_signals(worker: int) -> None:
-    """A signal to the whole group is for the training process to answer; workers end when it lets them go."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    """The first signal to the whole group is for the training process to answer; workers end when it lets them go."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
