@@ -9,6 +9,8 @@ from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from ferembed.estimators import FunctionMember, ONNXMember, StackingEnsemble, TableMember, VotingEnsemble
 
@@ -26,6 +28,20 @@ def write_table(path, ids, proba, header="face,angry,happy,sad"):
     rows = [",".join(map(str, [name, *row])) for name, row in zip(ids, proba, strict=True)]
     path.write_text("\n".join([header, *rows]) + "\n")
     return path
+
+
+def write_linear_onnx(path, weight, bias):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is an extra: pip install 'ferembed[onnx]'")
+    onnx = pytest.importorskip("onnx", reason="onnx is an extra: pip install 'ferembed[onnx]'")
+    helper, numpy_helper, kind = onnx.helper, onnx.numpy_helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["X", "W", "b"], ["logits"], transB=1)],
+        "softmax",
+        [helper.make_tensor_value_info("X", kind, ["n", weight.shape[1]])],
+        [helper.make_tensor_value_info("logits", kind, ["n", len(weight)])],
+        [numpy_helper.from_array(weight, "W"), numpy_helper.from_array(bias, "b")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
 
 
 def test_functions_give_probabilities_or_logits(model):
@@ -91,22 +107,10 @@ def test_bad_tables_are_named(tmp_path, text, sentence):
 
 
 def test_onnx_files_give_what_the_model_gives(tmp_path, model):
-    pytest.importorskip("onnxruntime", reason="onnxruntime is an extra: pip install 'ferembed[onnx]'")
-    onnx = pytest.importorskip("onnx", reason="onnx is an extra: pip install 'ferembed[onnx]'")
     softmax, X, names = model
-    helper, numpy_helper, kind = onnx.helper, onnx.numpy_helper, onnx.TensorProto.FLOAT
-    graph = helper.make_graph(
-        [helper.make_node("Gemm", ["X", "W", "b"], ["logits"], transB=1)],
-        "softmax",
-        [helper.make_tensor_value_info("X", kind, ["n", 4])],
-        [helper.make_tensor_value_info("logits", kind, ["n", 3])],
-        [
-            numpy_helper.from_array(softmax.coef_.astype(np.float32), "W"),
-            numpy_helper.from_array(softmax.intercept_.astype(np.float32), "b"),
-        ],
+    write_linear_onnx(
+        tmp_path / "softmax.onnx", softmax.coef_.astype(np.float32), softmax.intercept_.astype(np.float32)
     )
-    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(file, tmp_path / "softmax.onnx")
     member = ONNXMember(tmp_path / "softmax.onnx", CLASSES, batch_size=64)
     np.testing.assert_allclose(member.predict_proba(X), softmax.predict_proba(X), atol=1e-5)
     assert VotingEnsemble([("onnx", member)]).fit(X, names).score(X, names) > 0.6
@@ -127,3 +131,45 @@ def test_estimators_and_evaluation_import_without_torch_faiss_and_matplotlib():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == ""
+
+
+def test_a_torch_module_an_onnx_file_a_table_and_scikit_learn_vote_together(tmp_path, model):
+    """Members that look at one X in their own way: the first column is the row's id, the others are its features."""
+    torch = pytest.importorskip("torch")
+    from ferembed.adapters import TorchMember
+
+    softmax, X, names = model
+    rows = np.column_stack([np.arange(len(X)), X]).astype(np.float32)
+    weight = np.column_stack([np.zeros(3), softmax.coef_]).astype(np.float32)
+    bias = softmax.intercept_.astype(np.float32)
+    too_sure, too_shy = 4.0, 0.3
+
+    module = torch.nn.Linear(5, 3)
+    with torch.no_grad():
+        module.weight.copy_(torch.from_numpy(too_sure * weight))
+        module.bias.copy_(torch.from_numpy(too_sure * bias))
+    write_linear_onnx(tmp_path / "shy.onnx", too_shy * weight, too_shy * bias)
+    write_table(tmp_path / "table.csv", range(len(X)), np.full((len(X), 3), [0.5, 0.3, 0.2]))
+    table = TableMember(tmp_path / "table.csv", CLASSES, id_column="face")
+    features = make_pipeline(FunctionTransformer(lambda rows: rows[:, 1:]), LogisticRegression(C=1e-3))
+    members = [
+        ("torch", TorchMember(module, CLASSES)),
+        ("onnx", ONNXMember(tmp_path / "shy.onnx", CLASSES)),
+        ("table", FunctionMember(lambda rows: table.predict_proba(rows[:, 0].astype(int)), CLASSES)),
+        ("sklearn", FrozenEstimator(features.fit(rows[:50], names[:50]))),
+    ]
+    asked, truth = rows[50:], names[50:]
+    codes = np.searchsorted(CLASSES, truth)
+    vote = VotingEnsemble(members).fit(asked, truth)
+
+    def nll(proba):
+        return -np.log(proba[np.arange(len(codes)), codes]).mean()
+
+    calibrated = dict(zip(vote.named_weights_, vote.member_probabilities(asked), strict=True))
+    for name, member in members:
+        assert nll(calibrated[name]) <= nll(member.predict_proba(asked)) + 1e-9
+    assert vote.calibrations_[0].temperature > 2
+    assert vote.calibrations_[1].temperature < 0.7
+    np.testing.assert_allclose(calibrated["torch"], calibrated["onnx"], atol=1e-3)
+    assert vote.named_weights_["table"] < 0.1
+    assert nll(vote.predict_proba(asked)) <= min(nll(proba) for proba in calibrated.values()) + 1e-9
