@@ -19,7 +19,7 @@ ORDER = [
     {"index"},
     {"estimators"},
     {"evaluation"},
-    {"audit"},
+    {"auditing"},
     {"explain"},
     {"adapters", "recognizer"},
     {"pipeline"},

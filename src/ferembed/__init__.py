@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ferembed.assessment import Comparison, Evaluation, compare, evaluate
+    from ferembed.auditing import AuditReport, audit
     from ferembed.data import (
         DataError,
         FaceDataset,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ferembed.training import CollapseWarning, Recipe, RecipeError, TrainingError, recipe_names
 
 _HOMES: dict[str, str] = {
+    "AuditReport": "auditing",
     "CalibratedClassifier": "estimators",
     "CollapseWarning": "training",
     "Comparison": "assessment",
@@ -58,6 +60,7 @@ _HOMES: dict[str, str] = {
     "TrainingError": "training",
     "VotingEnsemble": "estimators",
     "deletion_curve": "explain",
+    "audit": "auditing",
     "compare": "assessment",
     "drawn_faces": "data",
     "evaluate": "assessment",

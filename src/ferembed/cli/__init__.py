@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from ferembed.cli import compare, demo, evaluate, predict, recipes, report, train
+from ferembed.cli import audit, compare, demo, evaluate, predict, recipes, report, train
 
 app = typer.Typer(
     name="ferembed",
@@ -16,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("audit")(audit.command)
 app.command("train")(train.command)
 app.command("evaluate")(evaluate.command)
 app.command("report")(report.command)

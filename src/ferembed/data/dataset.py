@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .changes import CopiesFound, Findings, Relabelling, clean_split, fix_labels, without
 from .errors import DataError
 from .image_files import ImageFiles
 from .images import is_blank, pixel_hash
@@ -186,6 +187,52 @@ class FaceDataset:
     def without_blank(self) -> FaceDataset:
         """All rows but the blank ones."""
         return self.subset(~self.blank)
+
+    def without(self, unwanted: ArrayLike | Findings) -> FaceDataset:
+        """All faces but some.
+
+        Parameters
+        ----------
+        unwanted : array-like of int or bool, or a list of an audit
+            Rows to leave out. Of a list, such as ``report.copies`` or ``report.outliers``, the faces are found by their
+            ids: of copies, one of each group stays, one of the test split where there is one, else of validation.
+
+        Raises
+        ------
+        DataError
+            If a row lies outside the data set.
+        """
+        return without(self, unwanted)
+
+    def clean_split(self, copies: CopiesFound | None = None) -> FaceDataset:
+        """The faces without those that have a copy in a later split.
+
+        Training faces with a copy in validation or test go, and validation faces with a copy in test; test stays whole.
+        Copies within one split stay: :meth:`without` takes these out.
+
+        Parameters
+        ----------
+        copies : Copies, optional
+            ``report.copies`` of an audit. Without it, copies are identical images and, of FER2013's Training and
+            PublicTest, what the lists that ship with the package know.
+        """
+        order = (*SPLITS, *(name for name in self.split_names if name not in SPLITS))
+        return clean_split(self, copies, np.array([order.index(name) for name in self.splits.tolist()], np.int64))
+
+    def fix_labels(self, labels: Relabelling | Mapping[int, str]) -> FaceDataset:
+        """The same faces with some labels changed; votes stay as they are.
+
+        Parameters
+        ----------
+        labels : mapping of int to str, or LabelIssues
+            New class name by id; or the doubted labels of an audit, such as ``report.labels.top(100)``.
+
+        Raises
+        ------
+        DataError
+            If an id or a class is unknown.
+        """
+        return fix_labels(self, labels)
 
     def class_counts(self) -> dict[str, int]:
         """Number of rows of each class, in the order of ``classes``."""

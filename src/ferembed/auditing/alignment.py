@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ferembed.audit.canvas import SIDE
-from ferembed.audit.views import MIDDLE, Floats, Poses
+from ferembed.auditing.canvas import SIDE
+from ferembed.auditing.views import MIDDLE, Floats, Poses
 
 BAND = (0.8, 2.5)
 """The finest and the coarsest standard deviation, in pixels, of the band whose correlation tells copies apart."""

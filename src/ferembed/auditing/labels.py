@@ -52,6 +52,11 @@ class LabelIssues:
         return len(self.ids)
 
     @property
+    def unwanted(self) -> Ids:
+        """What :meth:`~ferembed.data.FaceDataset.without` takes out: all of them."""
+        return self.ids
+
+    @property
     def estimated(self) -> int:
         """How many labels of all are wrong, by the confident joint."""
         return int(self.joint.sum() - np.trace(self.joint))

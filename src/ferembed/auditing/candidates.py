@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.audit.canvas import canvas
-from ferembed.audit.views import DIM, VIEWS, Poses, signatures, views
+from ferembed.auditing.canvas import canvas
+from ferembed.auditing.views import DIM, VIEWS, Poses, signatures, views
 from ferembed.data.dataset import FaceDataset
 from ferembed.index import Index, make_index
 
@@ -32,7 +32,7 @@ class Candidates(NamedTuple):
     pairs : ndarray of int64, shape (m, 2)
         Rows: the second picture is sought in the first.
     view : ndarray of int64, shape (m,)
-        The view of the first, a number into :data:`~ferembed.audit.views.VIEWS`, whose signature is most like that of
+        The view of the first, a number into :data:`~ferembed.auditing.views.VIEWS`, whose signature is most like that of
         the second's middle.
     likeness : ndarray of float32, shape (m,)
     """

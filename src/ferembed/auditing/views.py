@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.audit.canvas import SIDE
+from ferembed.auditing.canvas import SIDE
 
 Floats = NDArray[np.float32]
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ferembed.audit.alignment import Alignment, align
-from ferembed.audit.candidates import Candidates, best_of_each_pair, find_candidates, index_signatures
-from ferembed.audit.canvas import canvas
-from ferembed.audit.stages import Arrays, Stages
-from ferembed.audit.views import MIDDLE, Poses
+from ferembed.auditing.alignment import Alignment, align
+from ferembed.auditing.candidates import Candidates, best_of_each_pair, find_candidates, index_signatures
+from ferembed.auditing.canvas import canvas
+from ferembed.auditing.stages import Arrays, Stages
+from ferembed.auditing.views import MIDDLE, Poses
 from ferembed.data.dataset import SPLITS, FaceDataset
 from ferembed.index._threads import THREADS
 
@@ -68,7 +68,12 @@ class Copies:
     @property
     def redundant(self) -> Ids:
         """All pictures of each group but its first."""
-        return self.ids[1:][self.groups[1:] == self.groups[:-1]]
+        return np.asarray(self.ids[1:][self.groups[1:] == self.groups[:-1]])
+
+    @property
+    def unwanted(self) -> Ids:
+        """What :meth:`~ferembed.data.FaceDataset.without` takes out: :attr:`redundant`."""
+        return self.redundant
 
     @property
     def leaking(self) -> Ids:
@@ -105,8 +110,8 @@ def find_copies(faces: FaceDataset, stages: Stages | None = None) -> Copies:
     """Find all copies in a data set.
 
     Identical pictures are found by their hashes. For near copies every picture is looked for under
-    :data:`~ferembed.audit.views.VIEWS` in an index of signatures (:mod:`~ferembed.audit.candidates`), and each pair
-    found is aligned (:mod:`~ferembed.audit.alignment`); it is a copy where the details correlate by :data:`DETAIL` or
+    :data:`~ferembed.auditing.views.VIEWS` in an index of signatures (:mod:`~ferembed.auditing.candidates`), and each pair
+    found is aligned (:mod:`~ferembed.auditing.alignment`); it is a copy where the details correlate by :data:`DETAIL` or
     more. Groups are the connected components.
 
     Parameters

@@ -1,0 +1,22 @@
+"""Trust the data: copies, doubtful labels, odd pictures and balance, before a score is believed."""
+
+from ferembed.auditing.copies import Copies, find_copies
+from ferembed.auditing.labels import LabelIssues, confident_joint, find_label_issues, rank_labels
+from ferembed.auditing.outliers import Outliers, find_outliers
+from ferembed.auditing.report import AuditReport, Balance, count_classes
+from ferembed.auditing.run import audit
+
+__all__ = [
+    "AuditReport",
+    "Balance",
+    "Copies",
+    "LabelIssues",
+    "Outliers",
+    "audit",
+    "confident_joint",
+    "count_classes",
+    "find_copies",
+    "find_label_issues",
+    "find_outliers",
+    "rank_labels",
+]

@@ -1,0 +1,157 @@
+"""Pictures that show no photographed face, or one unlike all others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ferembed.auditing.canvas import canvas
+from ferembed.auditing.copies import Copies
+from ferembed.auditing.views import signatures
+from ferembed.data._progress import progress
+from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.index import make_index
+
+Ids = NDArray[np.int64]
+
+KINDS: tuple[str, ...] = ("blank", "placeholder", "drawing", "unusual")
+"""What a picture may be flagged as; the first that holds."""
+
+PLACEHOLDER_BITS = 4.0
+"""Entropy of the grey levels, in bits of 8, below which a picture is a sign or a text."""
+
+DRAWING_BITS, DRAWING_EDGES = 6.25, 0.18
+"""A drawing has a lower entropy than the first, and at more than the second of its pixels a step of 60 grey levels."""
+
+UNUSUAL = 0.005
+"""Share of the pictures, those farthest from their neighbours, that are called unusual."""
+
+_NEIGHBOURS = 10
+_STEP = 60
+_AT_ONCE = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Outliers:
+    """Flagged pictures, kind by kind; within a kind the clearest first.
+
+    Attributes
+    ----------
+    ids : ndarray of int64, shape (m,)
+    kinds : ndarray of str, shape (m,)
+        One of :data:`KINDS`.
+    scores : ndarray of float64, shape (m,)
+        Of placeholders and drawings the entropy of the grey levels in bits, 0 to 8; of unusual pictures the mean cosine
+        distance to their ten nearest, 0 to 2; of blank ones 0.
+    """
+
+    ids: Ids
+    kinds: NDArray[np.str_]
+    scores: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def unwanted(self) -> Ids:
+        """What :meth:`~ferembed.data.FaceDataset.without` takes out: all of them."""
+        return self.ids
+
+    def of(self, *kinds: str) -> Outliers:
+        """Those of some kinds.
+
+        Raises
+        ------
+        DataError
+            If there is no such kind.
+        """
+        unknown = set(kinds) - set(KINDS)
+        if unknown:
+            raise DataError(f"kinds of outliers are {', '.join(KINDS)}, not {min(unknown)!r}.")
+        rows = np.isin(self.kinds, kinds)
+        return Outliers(self.ids[rows], self.kinds[rows], self.scores[rows])
+
+    def counts(self) -> dict[str, int]:
+        """Number of each kind."""
+        return {kind: int(np.sum(self.kinds == kind)) for kind in KINDS}
+
+
+def find_outliers(faces: FaceDataset, embeddings: ArrayLike | None = None, *, copies: Copies | None = None) -> Outliers:
+    """Flag blank pictures, placeholders, drawings and unusual faces.
+
+    Signs and texts that stand in for a photo, and drawings, use few grey levels; a near copy of a placeholder is one,
+    too. Unusual are the :data:`UNUSUAL` of all that lie farthest from their ten nearest neighbours (Ramaswamy et al.,
+    "Efficient Algorithms for Mining Outliers from Large Data Sets", 2000): by the embeddings, or else by the signatures
+    that copies are looked for with. Every flag is a reason to look, not a verdict.
+
+    Parameters
+    ----------
+    faces : FaceDataset
+    embeddings : array-like, shape (n, d), optional
+        Unit vectors.
+    copies : Copies, optional
+
+    Examples
+    --------
+    >>> from ferembed.data import drawn_faces
+    >>> faces = drawn_faces(70)
+    >>> blank = FaceDataset(np.concatenate([faces.images, faces.images[:1] * 0]), [*faces.labels, 0], faces.classes)
+    >>> find_outliers(blank).of("blank").ids.tolist()
+    [70]
+    """
+    bits, edges, vectors = _measured(faces)
+    if embeddings is not None:
+        vectors = np.asarray(embeddings, np.float32)
+        if vectors.ndim != 2 or len(vectors) != len(faces):
+            raise DataError(f"embeddings must have shape ({len(faces)}, d), not {vectors.shape}.")
+    blank = faces.blank
+    placeholder = (bits < PLACEHOLDER_BITS) & ~blank
+    if copies is not None:
+        kin = np.isin(copies.groups, copies.groups[np.isin(copies.ids, faces.ids[placeholder])])
+        placeholder |= np.isin(faces.ids, copies.ids[kin]) & ~blank
+    drawing = (bits < DRAWING_BITS) & (edges > DRAWING_EDGES) & ~blank & ~placeholder
+    rest = np.flatnonzero(~(blank | placeholder | drawing) & vectors.any(axis=1))
+    distance = np.zeros(len(faces))
+    distance[rest] = _distances(vectors[rest])
+    unusual = np.zeros(len(faces), bool)
+    unusual[rest[np.argsort(-distance[rest], kind="stable")[: int(UNUSUAL * len(faces))]]] = True
+    found = []
+    for flags, score in ((blank, 0 * bits), (placeholder, bits), (drawing, bits), (unusual, -distance)):
+        rows = np.flatnonzero(flags)
+        found.append(rows[np.argsort(score[rows], kind="stable")])
+    rows = np.concatenate(found)
+    kinds = np.repeat(KINDS, [len(part) for part in found])
+    return Outliers(faces.ids[rows], kinds, np.where(kinds == "unusual", distance[rows], bits[rows]))
+
+
+def _measured(faces: FaceDataset) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
+    """Entropy of the grey levels, share of pixels at a strong edge, and signature of each picture."""
+    bits, edges, vectors = np.zeros(len(faces)), np.zeros(len(faces)), []
+    with progress("Looking at each picture", len(faces)) as report:
+        for start in range(0, len(faces), _AT_ONCE):
+            pictures = canvas(faces.images[start : start + _AT_ONCE])
+            block = slice(start, start + len(pictures))
+            bits[block] = [_entropy(picture) for picture in pictures]
+            step = np.hypot(np.diff(pictures, axis=1)[:, :, 1:], np.diff(pictures, axis=2)[:, 1:, :])
+            edges[block] = (step > _STEP).mean(axis=(1, 2))
+            vectors.append(signatures(pictures))
+            report(block.stop)
+    return bits, edges, np.concatenate(vectors) if vectors else np.zeros((0, 1), np.float32)
+
+
+def _entropy(picture: NDArray[np.float32]) -> float:
+    shares = np.bincount(picture.astype(np.uint8).ravel()) / picture.size
+    return float(-np.sum(shares[shares > 0] * np.log2(shares[shares > 0])))
+
+
+def _distances(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean cosine distance of each vector to its nearest others."""
+    if len(vectors) < 2:
+        return np.zeros(len(vectors))
+    index = make_index("auto", vectors.shape[1], expected_size=len(vectors))
+    index.add(vectors)
+    k = min(_NEIGHBOURS + 1, len(vectors))
+    parts = [index.search(vectors[s : s + _AT_ONCE], k=k).similarities[:, 1:] for s in range(0, len(vectors), _AT_ONCE)]
+    return np.asarray(1 - np.concatenate(parts).mean(axis=1), np.float64)

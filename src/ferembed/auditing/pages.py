@@ -1,0 +1,143 @@
+"""The page of an audit: tables, and contact sheets of what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.evaluation.page import FaceSheet, Section, figure, heading, note, page, paragraph, table, write_page
+from ferembed.labels import COLOURS
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+
+    from ferembed.auditing.report import AuditReport, Balance
+    from ferembed.data.dataset import FaceDataset
+
+SHOWN = 96
+"""Most faces on one sheet."""
+
+
+def write_report(report: AuditReport, faces: FaceDataset, path: Path) -> Path:
+    """Write the page of a report on ``faces``, whole or not at all."""
+    sheets = _Sheets(faces)
+    sections = [_balance(report), _copies(report, sheets), _outliers(report, sheets)]
+    if report.labels is not None:
+        sections.append(_labels(report, sheets))
+    write_page(path, page("Audit", sections, f"{report.images:,} faces of {report.source or 'a data set'}."))
+    return path
+
+
+def plot_balance(balance: Balance, ax: Axes | None = None) -> Axes:
+    """Faces of each class, a panel of bars for each split."""
+    from matplotlib.figure import Figure
+
+    axes = ax if ax is not None else Figure(figsize=(7, 3.2), layout="constrained").add_subplot()
+    width = 0.8 / max(len(balance.splits), 1)
+    for place, (split, counts) in enumerate(zip(balance.splits, balance.counts, strict=True)):
+        left = np.arange(len(balance.classes)) + (place - (len(balance.splits) - 1) / 2) * width
+        colours = [COLOURS.get(name, COLOURS["neutral"]) for name in balance.classes]
+        bars = axes.bar(left, counts, width, color=colours, alpha=1 - 0.3 * place, edgecolor="grey", label=split)
+        axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=6, rotation=90, padding=2)
+    axes.set_xticks(range(len(balance.classes)), balance.classes)
+    axes.set_ylabel("faces")
+    axes.set_title(f"within a class from the left: {', '.join(balance.splits)}", fontsize=9)
+    axes.margins(y=0.25)
+    return axes
+
+
+class _Sheets:
+    """Sheets of a data set's faces by their ids."""
+
+    def __init__(self, faces: FaceDataset) -> None:
+        self._faces = faces
+        self._row = {number: row for row, number in enumerate(faces.ids.tolist())}
+
+    def of(self, name: str, ids: NDArray[np.int64], captions: list[str]) -> list[Markup]:
+        rows = [self._row[number] for number in ids.tolist()]
+        sheet = FaceSheet(np.asarray(self._faces.images[np.array(rows, np.int64)]), name)
+        return [sheet.style, sheet.faces(np.arange(len(rows)), captions)]
+
+
+def _balance(report: AuditReport) -> Section:
+    balance = report.balance
+    rows = [
+        [split, *(f"{count:,}" for count in counts), f"{counts.sum():,}"]
+        for split, counts in zip(balance.splits, balance.counts, strict=True)
+    ]
+    return Section(
+        "Balance",
+        [
+            table(["split", *balance.classes, "all"], rows),
+            figure(lambda: plot_balance(balance), "Faces of each class in each split"),
+        ],
+    )
+
+
+def _copies(report: AuditReport, sheets: _Sheets) -> Section:
+    copies = report.copies
+    blocks = [
+        table(["copies", "number"], [[name.replace("_", " "), f"{count:,}"] for name, count in copies.counts().items()])
+    ]
+    if not len(copies):
+        return Section("Copies", [paragraph("No two faces show one photo.")])
+    members = sorted(copies.members(), key=len, reverse=True)
+    largest = np.array([row for rows in members[:8] for row in rows[:12]], np.int64)
+    captions = [f"{copies.groups[row]}: {copies.labels[row]}, {copies.splits[row]}" for row in largest]
+    blocks += [
+        heading("Largest groups"),
+        note("Group: label, split."),
+        *sheets.of("groups", copies.ids[largest], captions),
+    ]
+    weakest = np.argsort(copies.detail, kind="stable")[: SHOWN // 2]
+    if len(weakest):
+        captions = [text for row in weakest for text in (f"{copies.detail[row]:.2f}", "")]
+        blocks += [
+            heading("Weakest pairs"),
+            note("Side by side, with the correlation of their details: look here first for pairs that are no copies."),
+            *sheets.of("weakest", copies.pairs[weakest].reshape(-1), captions),
+        ]
+    torn = set(copies.disagreeing.tolist())
+    rows = np.array([row for group in copies.members() if copies.groups[group[0]] in torn for row in group[:6]])
+    if len(rows):
+        shown = rows[:SHOWN].astype(np.int64)
+        captions = [f"{copies.groups[row]}: {copies.labels[row]}" for row in shown]
+        blocks += [heading("Copies with several labels"), *sheets.of("torn", copies.ids[shown], captions)]
+    return Section("Copies", blocks)
+
+
+def _outliers(report: AuditReport, sheets: _Sheets) -> Section:
+    blocks: list[Markup] = [
+        table(["kind", "faces"], [[kind, f"{count:,}"] for kind, count in report.outliers.counts().items()]),
+        note("Each flag is a reason to look, not a verdict."),
+    ]
+    for kind, count in report.outliers.counts().items():
+        if count:
+            shown = report.outliers.of(kind)
+            captions = [f"{number}: {score:.2f}" for number, score in zip(shown.ids, shown.scores, strict=True)]
+            blocks += [heading(kind), *sheets.of(kind, shown.ids[:SHOWN], captions[:SHOWN])]
+    return Section("Outliers", blocks)
+
+
+def _labels(report: AuditReport, sheets: _Sheets) -> Section:
+    labels = report.labels
+    assert labels is not None
+    top = labels.top(SHOWN)
+    joint = [[name, *(f"{count:,}" for count in row)] for name, row in zip(labels.classes, labels.joint, strict=True)]
+    captions = [f"{given} → {new}" for given, new in zip(top.given, top.suggested, strict=True)]
+    return Section(
+        "Labels",
+        [
+            paragraph(
+                f"{len(labels):,} labels are doubted; confident learning estimates {labels.estimated:,} wrong ones."
+            ),
+            table(["label \\ true class", *labels.classes], joint, caption="The confident joint"),
+            heading("Most doubtful"),
+            note("Label → suggestion."),
+            *sheets.of("labels", top.ids, captions),
+        ],
+    )

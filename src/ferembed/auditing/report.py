@@ -1,0 +1,154 @@
+"""What an audit found, as values, JSON and a page."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.auditing.copies import Copies
+from ferembed.auditing.labels import LabelIssues
+from ferembed.auditing.outliers import Outliers
+from ferembed.data.dataset import FaceDataset
+from ferembed.storage import write_json
+
+
+@dataclass(frozen=True, eq=False)
+class Balance:
+    """Faces of each class in each split.
+
+    Attributes
+    ----------
+    splits, classes : tuple of str
+    counts : ndarray of int64, shape (splits, classes)
+    """
+
+    splits: tuple[str, ...]
+    classes: tuple[str, ...]
+    counts: NDArray[np.int64]
+
+    @property
+    def ratio(self) -> float:
+        """How many times more faces the largest class has than the smallest one, in the first split."""
+        first = self.counts[0] if len(self.counts) else np.zeros(1)
+        return float(first.max() / first.min()) if first.min() else float("inf")
+
+
+def count_classes(faces: FaceDataset) -> Balance:
+    """Count the faces of each class in each split.
+
+    Examples
+    --------
+    >>> from ferembed.data import drawn_faces
+    >>> count_classes(drawn_faces(70)).counts[0].tolist()
+    [7, 7, 7, 7, 7, 7, 7]
+    """
+    counts = [list(faces.split(name).class_counts().values()) for name in faces.split_names]
+    return Balance(
+        faces.split_names, faces.classes, np.array(counts, np.int64).reshape(len(counts), len(faces.classes))
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class AuditReport:
+    """What :func:`audit` found in a data set.
+
+    Attributes
+    ----------
+    source : str
+    fingerprint : str
+        SHA-256 over pixels, labels and splits: which data this speaks of.
+    images : int
+    balance : Balance
+    copies : Copies
+    outliers : Outliers
+    labels : LabelIssues or None
+        None where there was neither a recogniser nor probabilities to doubt labels with.
+    """
+
+    source: str
+    fingerprint: str
+    images: int
+    balance: Balance
+    copies: Copies
+    outliers: Outliers
+    labels: LabelIssues | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; faces are named by their ids."""
+        copies, labels = self.copies, self.labels
+        return {
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "images": self.images,
+            "balance": {
+                split: dict(zip(self.balance.classes, row, strict=True))
+                for split, row in zip(self.balance.splits, self.balance.counts.tolist(), strict=True)
+            },
+            "copies": {
+                **copies.counts(),
+                "members": [
+                    {
+                        "ids": copies.ids[rows].tolist(),
+                        "splits": copies.splits[rows].tolist(),
+                        "labels": copies.labels[rows].tolist(),
+                        "identical_to": copies.exact[rows].tolist(),
+                    }
+                    for rows in copies.members()
+                ],
+                "pairs": _records(
+                    ids=copies.pairs, detail=copies.detail.round(4), shift=copies.shifts, scale=copies.scales
+                ),
+                "leaking_ids": copies.leaking.tolist(),
+                "redundant_ids": copies.redundant.tolist(),
+            },
+            "outliers": {
+                **self.outliers.counts(),
+                "found": _records(id=self.outliers.ids, kind=self.outliers.kinds, score=self.outliers.scores.round(4)),
+            },
+            "labels": None
+            if labels is None
+            else {
+                "estimated_wrong": labels.estimated,
+                "classes": list(labels.classes),
+                "confident_joint": labels.joint.tolist(),
+                "doubted": _records(
+                    id=labels.ids,
+                    given=labels.given,
+                    suggested=labels.suggested,
+                    score=labels.scores.round(4),
+                    confident=labels.confident,
+                ),
+            },
+        }
+
+    def save(self, folder: str | os.PathLike[str], faces: FaceDataset) -> Path:
+        """Write ``audit.json`` and ``audit.html``, a page with pictures of what was found.
+
+        Parameters
+        ----------
+        folder : path
+        faces : FaceDataset
+            The data set the report is of.
+
+        Returns
+        -------
+        Path
+            The page.
+        """
+        from ferembed.auditing.pages import write_report
+
+        write_json(Path(folder) / "audit.json", self.to_dict())
+        return write_report(self, faces, Path(folder) / "audit.html")
+
+
+def _records(**columns: NDArray[Any]) -> list[dict[str, Any]]:
+    lists = {
+        name: np.round(column, 3).tolist() if column.dtype == np.float32 else column.tolist()
+        for name, column in columns.items()
+    }
+    return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
