@@ -8,6 +8,8 @@ below the k-th best similarity found so far needs no further look. What is retur
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,21 @@ _JUMP_COST = 100.0  # the same for a row picked out (measured)
 _SAMPLE = 4096
 _PROBES = 16
 _PROBED_K = 30
+
+
+class _Scratch(threading.local):
+    """Each thread's own two arrays to work in: to get fresh memory from the system would cost more than to fill it."""
+
+    def __init__(self) -> None:
+        self._buffer = np.empty((2, 0), np.float32)
+
+    def arrays(self, length: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self._buffer.shape[1] < length:
+            self._buffer = np.empty((2, length), np.float32)
+        return self._buffer[0, :length], self._buffer[1, :length]
+
+
+_SCRATCH = _Scratch()
 
 
 class Screen:
@@ -104,17 +121,17 @@ class Screen:
         return np.concatenate([heads, tails[:, None]], axis=1)
 
     def _bounds(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """An upper bound on each row's similarity, (n,); it holds until this thread asks again."""
         head = np.empty(self._basis.shape[1] + 1, np.float32)
         np.matmul(query, self._basis, out=head[:-1])
         head[-1] = (max(1.0 - float(np.dot(head[:-1], head[:-1])), 0.0) + _SLACK) ** 0.5
-        total: NDArray[np.float32] | None = None
+        count = len(self._blocks[0])
+        total, part = _SCRATCH.arrays(count)
         for i, block in enumerate(self._blocks):
-            rows = block.rows
-            part = np.empty(len(rows), np.float32)
-            coordinates = head[i * _WIDTH : (i + 1) * _WIDTH]
-            faiss.fvec_inner_products_ny(*map(faiss.swig_ptr, (part, coordinates, rows)), _WIDTH, len(rows))
-            total = part if total is None else np.add(total, part, out=total)
-        assert total is not None
+            pointers = map(faiss.swig_ptr, (part if i else total, head[i * _WIDTH : (i + 1) * _WIDTH], block.rows))
+            faiss.fvec_inner_products_ny(*pointers, _WIDTH, count)
+            if i:
+                np.add(total, part, out=total)
         return total
 
     def _share_looked_at(self, probes: NDArray[np.float32], rows: NDArray[np.float32], k: int) -> float:
