@@ -31,7 +31,7 @@ BACKBONES = {
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("source", nargs="?", default="drawn")
 parser.add_argument("--out", type=Path)
-parser.add_argument("--epochs", type=int, default=8)
+parser.add_argument("--epochs", type=int, default=12)
 parser.add_argument("--drawn", type=int, default=2000, help="how many faces to draw")
 parser.add_argument("--models", nargs="+", choices=BACKBONES, default=list(BACKBONES))
 options = parser.parse_args()

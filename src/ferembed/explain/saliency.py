@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ferembed.data._progress import progress
 from ferembed.data.inputs import prepare_images
 from ferembed.explain.methods import Question, Score, find_method
-from ferembed.explain.voting import vote
+from ferembed.explain.voting import torch_threads_kept, vote
 
 if TYPE_CHECKING:
     from ferembed.data.inputs import Faces
@@ -138,7 +138,8 @@ def explain_class(
         raise ValueError(f"there is no voter {voter!r}: choose from {', '.join(voters)}.")
     pixels = _pixels(recognizer, images)
     classes, embeddings = recognizer.classes_, _embeddings(recognizer, pixels)
-    proba = voters[voter].predict_proba(embeddings) if len(pixels) else np.empty((0, len(classes)))
+    with torch_threads_kept():
+        proba = voters[voter].predict_proba(embeddings) if len(pixels) else np.empty((0, len(classes)))
     best = proba.argmax(axis=1)
     codes = best if target is None else _codes(classes, target, len(pixels))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import singledispatch
 from typing import Any
 
@@ -20,6 +22,16 @@ from ferembed.estimators.probabilities import FLOOR
 from ferembed.estimators.weights import CLOSEST, Weighting, counted
 
 _PRODUCTS = 2**24
+
+
+@contextmanager
+def torch_threads_kept() -> Iterator[None]:
+    """A search by FAISS sets OpenMP to one thread, torch's work after it included; this sets torch's number back."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @singledispatch
@@ -101,7 +113,8 @@ def _neighbours(gallery: Gallery, queries: Tensor, count: int) -> tuple[Tensor, 
         blocks = torch.split(queries, max(1, _PRODUCTS // len(ids)))
         nearest = [(block @ vectors.T).topk(count, dim=1) for block in blocks]
         return torch.cat([each.values for each in nearest]), ids[torch.cat([each.indices for each in nearest]).numpy()]
-    _, rows = gallery.search(queries.detach().numpy(), count)
+    with torch_threads_kept():
+        _, rows = gallery.search(queries.detach().numpy(), count)
     near, places = np.unique(np.where(rows >= 0, rows, rows.max()), return_inverse=True)
     neighbours = torch.from_numpy(gallery.index.reconstruct(near))[torch.from_numpy(places.reshape(rows.shape))]
     similarities = torch.einsum("nd,nkd->nk", queries, neighbours)
