@@ -91,11 +91,14 @@ def test_takes_the_frames_that_set_output_makes(data, build, parameter):
 
 
 class Recording(LogisticRegression):
-    """Logistic regression that remembers the weights it was fitted with."""
+    """Logistic regression with scores that remembers the weights it was fitted with."""
 
     def fit(self, X, y, sample_weight=None):
         self.weights_ = sample_weight
         return super().fit(X, y, sample_weight)
+
+    def score_samples(self, X):
+        return self.decision_function(X).max(axis=1)
 
 
 @pytest.mark.parametrize(
@@ -105,8 +108,9 @@ class Recording(LogisticRegression):
         lambda member: VotingEnsemble([("m", member), ("bayes", GaussianNB().set_fit_request(sample_weight=False))]),
         lambda member: StackingEnsemble([("m", member)]),
         lambda member: RejectOption(member),
+        lambda member: OpenSet(member),
     ],
-    ids=["calibrated", "voting", "stacking", "reject"],
+    ids=["calibrated", "voting", "stacking", "reject", "open set"],
 )
 @pytest.mark.parametrize("asked", [True, False])
 def test_sample_weight_is_routed_to_members_that_ask(data, build, asked):
