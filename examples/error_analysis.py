@@ -19,19 +19,19 @@ from ferembed.evaluation.plots import plot_confusion
 from ferembed.evaluation.plots.canvas import new_figure
 from ferembed.evaluation.sheets import save_figure
 
-NARROW, NARROWER = {"channels": [16, 32, 64, 128]}, {"channels": [8, 16, 32, 64]}
+NARROW = {"channels": [16, 32, 64, 128]}
 BACKBONES = {
     "ResNet10": {"backbone": "resnet10t", "backbone_args": NARROW},
-    "ResNet18": {"backbone": "resnet18", "backbone_args": NARROW},
-    "ResNet26": {"backbone": "resnet26", "backbone_args": NARROWER},
-    "SE-ResNet18": {"backbone": "resnet18", "backbone_args": {**NARROW, "block_args": {"attn_layer": "se"}}},
-    "MobileNetV3": {"backbone": "mobilenetv3_small_050"},
+    "ResNet14": {"backbone": "resnet14t", "backbone_args": NARROW},
+    "ResNet18": {"backbone": "resnet18d", "backbone_args": NARROW},
+    "SE-ResNet10": {"backbone": "resnet10t", "backbone_args": {**NARROW, "block_args": {"attn_layer": "se"}}},
+    "half ResNet10": {"backbone": "resnet10t", "backbone_args": {"channels": [8, 16, 32, 64]}},
 }
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("source", nargs="?", default="drawn")
 parser.add_argument("--out", type=Path)
-parser.add_argument("--epochs", type=int, default=12)
+parser.add_argument("--epochs", type=int, default=10)
 parser.add_argument("--drawn", type=int, default=2000, help="how many faces to draw")
 parser.add_argument("--models", nargs="+", choices=BACKBONES, default=list(BACKBONES))
 options = parser.parse_args()

@@ -44,7 +44,7 @@ class Answers:
     probabilities : dict of str to ndarray of float64, shape (n, c)
         Of each voter: ``"softmax"``, ``"knn"`` and ``"vote"``.
     fresh : ndarray of bool, shape (n,)
-        Whether a face has no exact copy in the gallery.
+        Whether a face has no copy in the gallery, identical or known to show the same photo.
     views : str
         The looks at each face whose embeddings were averaged.
     """
@@ -65,13 +65,13 @@ class Answers:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of each voter on one split: over all images, and over those with no exact copy in the gallery.
+    """Figures of each voter on one split: over all images, and over those with no copy in the gallery.
 
     Attributes
     ----------
     split : str
-    images, copies : int
-        Images judged, and how many of them are pixel for pixel in the gallery.
+    images, copies, exact_copies : int
+        Images judged, those with a copy in the gallery, identical or known to show the same photo, and the identical.
     calibrated_here : bool
         Whether k, temperatures and vote weights were fitted on these very images.
     views : str
@@ -87,6 +87,7 @@ class Evaluation:
     split: str
     images: int
     copies: int
+    exact_copies: int
     calibrated_here: bool
     views: str
     all_images: dict[str, Metrics]
@@ -113,7 +114,8 @@ class Evaluation:
             "primary_interval": self.primary_interval,
             "split": self.split,
             "images": self.images,
-            "exact_copies_in_gallery": self.copies,
+            "copies_in_gallery": self.copies,
+            "exact_copies_in_gallery": self.exact_copies,
             "calibrated_on_this_split": self.calibrated_here,
             "views": self.views,
             "all_images": {name: metrics.to_dict() for name, metrics in self.all_images.items()},
@@ -240,6 +242,7 @@ def judge(recognizer: Recognizer, answers: Answers, *, resamples: int = RESAMPLE
         split=" + ".join(answers.faces.split_names),
         images=len(names),
         copies=int((~fresh).sum()),
+        exact_copies=int(recognizer.copies_in_gallery(answers.faces, exact=True).sum()),
         calibrated_here=fingerprint(answers.faces) == recognizer.info.get("data", {}).get("validation"),
         views=answers.views,
         all_images=voters(everything),
@@ -257,18 +260,13 @@ def compare_answers(first: Answers, second: Answers, *, resamples: int = RESAMPL
             "only recognisers of the same classes can be compared."
         )
     columns = [second.classes.index(name) for name in first.classes]
-    fresh = first.fresh & second.fresh
+    fresh, drawn = first.fresh & second.fresh, {"resamples": resamples, "seed": seed}
 
     def paired(rows: NDArray[np.bool_]) -> dict[str, PairedMetrics]:
         names = np.array(first.classes)[first.codes[rows]]
         return {
             voter: compare_probabilities(
-                names,
-                proba[rows],
-                second.probabilities[voter][rows][:, columns],
-                first.classes,
-                resamples=resamples,
-                seed=seed,
+                names, proba[rows], second.probabilities[voter][rows][:, columns], first.classes, **drawn
             )
             for voter, proba in first.probabilities.items()
         }

@@ -11,7 +11,7 @@ import torch
 
 from ferembed import DataError, Recognizer, StorageError, drawn_faces, evaluate, write_comparison, write_report
 from ferembed.assessment import answer
-from ferembed.audit.copies import find_copies
+from ferembed.auditing.copies import find_copies
 from ferembed.models import Encoder, Network
 from ferembed.pipeline import fingerprint
 

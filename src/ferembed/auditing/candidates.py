@@ -32,8 +32,8 @@ class Candidates(NamedTuple):
     pairs : ndarray of int64, shape (m, 2)
         Rows: the second picture is sought in the first.
     view : ndarray of int64, shape (m,)
-        The view of the first, a number into :data:`~ferembed.auditing.views.VIEWS`, whose signature is most like that of
-        the second's middle.
+        The view of the first whose signature is most like that of the second's middle: a number into
+        :data:`~ferembed.auditing.views.VIEWS`.
     likeness : ndarray of float32, shape (m,)
     """
 

@@ -109,10 +109,10 @@ class Copies:
 def find_copies(faces: FaceDataset, stages: Stages | None = None) -> Copies:
     """Find all copies in a data set.
 
-    Identical pictures are found by their hashes. For near copies every picture is looked for under
-    :data:`~ferembed.auditing.views.VIEWS` in an index of signatures (:mod:`~ferembed.auditing.candidates`), and each pair
-    found is aligned (:mod:`~ferembed.auditing.alignment`); it is a copy where the details correlate by :data:`DETAIL` or
-    more. Groups are the connected components.
+    Identical pictures are found by their hashes. For near copies every picture is looked for in an index of signatures
+    under many shifts, zooms and mirrored (:mod:`~ferembed.auditing.candidates`), and each pair found is aligned
+    (:mod:`~ferembed.auditing.alignment`); it is a copy where the details correlate by :data:`DETAIL` or more.
+    Groups are the connected components.
 
     Parameters
     ----------

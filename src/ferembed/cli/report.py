@@ -24,7 +24,7 @@ def command(
     views: Looks = "single",
 ) -> None:
     """Write figures, confusion matrix with its faces, calibration, retrieval, map and saliency to one HTML file."""
-    from ferembed.audit.copies import find_copies
+    from ferembed.auditing.copies import find_copies
     from ferembed.cli.tables import metrics_table, show
     from ferembed.data import load_dataset
     from ferembed.report import write_report

@@ -30,9 +30,10 @@ def show(content: Any) -> None:
 
 
 def metrics_table(evaluation: Evaluation) -> Table:
-    """One row a voter, for all images and for those without an exact copy in the gallery; 95% intervals beneath."""
+    """One row a voter, for all images and for those without a copy in the gallery; 95% intervals beneath."""
     views = "" if evaluation.views == "single" else f", {evaluation.views} views averaged"
-    notes = [f"{evaluation.images} images{views}, {evaluation.copies} with an exact copy in the gallery"]
+    copies = f"{evaluation.copies} with a copy in the gallery ({evaluation.exact_copies} exact)"
+    notes = [f"{evaluation.images} images{views}, {copies}"]
     notes.append(f"primary: {evaluation.primary}")
     if evaluation.calibrated_here:
         notes.append("temperatures and vote weights were fitted on this very split")
@@ -79,7 +80,7 @@ def retrieval_table(evaluation: Evaluation) -> Table:
 
 def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
     """One row a voter and figure: both systems, their difference with its interval, and its p value."""
-    notes = f"{comparison.images} images, {comparison.copies} with an exact copy in a gallery; paired bootstrap"
+    notes = f"{comparison.images} images, {comparison.copies} with a copy in a gallery; paired bootstrap"
     table = Table(title=f"{comparison.split}: {second} against {first}", caption=notes)
     for heading in ("images", "voter", "figure"):
         table.add_column(heading)

@@ -38,6 +38,23 @@ def copy_groups(hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.where(keys[places] == wanted, groups[places].astype(np.int64), -1)
 
 
+def near_copies(hashes: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether each picture is known to show the photo of one of the others.
+
+    Parameters
+    ----------
+    hashes, others : ndarray of uint8, shape (n, 20) and (m, 20)
+        SHA-1 of each picture's bytes.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True, too, for a listed picture that is itself among the others.
+    """
+    groups = copy_groups(hashes)
+    return (groups >= 0) & np.isin(groups, copy_groups(others))
+
+
 def photo_groups(faces: FaceDataset) -> NDArray[np.int64]:
     """A number for each face, equal where two are pixel for pixel the same or known to show one photo; shape (n,)."""
     identical = np.unique(faces.pixel_hashes, return_inverse=True)[1].astype(np.int64)

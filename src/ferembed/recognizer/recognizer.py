@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.data.known import near_copies
 from ferembed.models import Encoder, Network
 from ferembed.recognizer.encoding import encode, faces_of
 from ferembed.recognizer.gallery import HeldOutFaces, among, hash_bytes
@@ -158,9 +159,10 @@ class Recognizer:
         labels = np.array(state.classes)[state.gallery.labels[rows]]
         return Neighbors((1 - distances).astype(np.float32), labels, state.gallery.ids[rows])
 
-    def copies_in_gallery(self, faces: FaceDataset) -> NDArray[np.bool_]:
-        """Whether each face is pixel for pixel in the gallery; shape (n,). Re-crops of one photo are not found."""
-        return among(hash_bytes(faces), self._state.gallery.hashes)
+    def copies_in_gallery(self, faces: FaceDataset, *, exact: bool = False) -> NDArray[np.bool_]:
+        """Whether each face is identical to one of the gallery or, unless ``exact``, known to show its photo; (n,)."""
+        hashes, gallery = hash_bytes(faces), self._state.gallery.hashes
+        return among(hashes, gallery) | (not exact and near_copies(hashes, gallery))
 
     def calibrated_on(self, faces: FaceDataset) -> NDArray[np.bool_]:
         """Whether each face is pixel for pixel among those that calibrated the voters; shape (n,).

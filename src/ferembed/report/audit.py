@@ -6,8 +6,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ferembed.assessment import Answers
-from ferembed.audit.copies import Copies
-from ferembed.audit.labels import find_label_issues
+from ferembed.auditing.copies import Copies
+from ferembed.auditing.labels import find_label_issues
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.page import FaceSheet, heading, note, table
 
@@ -25,7 +25,7 @@ def audit_summary(faces: FaceDataset, answers: Answers, copies: Copies | None = 
     answers : Answers
         To the judged one.
     copies : Copies, optional
-        What :func:`ferembed.audit.copies.find_copies` found in ``faces``; without it only identical images are counted.
+        What :func:`ferembed.auditing.find_copies` found in ``faces``; without it known and identical ones are counted.
     """
     return [_counts(faces), *_identical(answers), *_near(faces, copies), *_doubtful(answers)]
 
@@ -41,7 +41,7 @@ def _counts(faces: FaceDataset) -> Markup:
 
 def _identical(answers: Answers) -> list[Markup]:
     count, known = len(answers.codes), int((~answers.fresh).sum())
-    sentence = f"{known:,} of the {count:,} images judged are pixel for pixel among the faces the recogniser learned."
+    sentence = f"{known:,} of the {count:,} images judged have an identical or known near copy among the faces learned."
     return [note(sentence)]
 
 

@@ -22,8 +22,8 @@ from ferembed.evaluation.wording import (
 
 INTERVALS = "Small numbers are 95% bootstrap intervals over images."
 COPIES = (
-    "Without copies: only images that are not pixel for pixel among the faces the recogniser learned. "
-    "Re-crops of one photo still are."
+    "Without copies: only images with no identical one among the faces the recogniser learned, nor, in FER2013, one "
+    "known to show the same photo."
 )
 
 

@@ -21,7 +21,7 @@ from ferembed.report.audit import audit_summary
 from ferembed.report.matrix import confusion_matrix
 
 if TYPE_CHECKING:
-    from ferembed.audit.copies import Copies
+    from ferembed.auditing.copies import Copies
     from ferembed.data.augmentation import Views
 
 
@@ -53,7 +53,7 @@ def write_report(
     split : str
         The split to judge.
     copies : Copies, optional
-        Near copies in ``faces``, as :func:`ferembed.audit.copies.find_copies` finds them, to be shown too.
+        Near copies in ``faces``, as :func:`ferembed.auditing.copies.find_copies` finds them, to be shown too.
     views, resamples, seed
         As for :func:`ferembed.evaluate`; 1 resample or more.
 

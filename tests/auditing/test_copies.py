@@ -1,0 +1,203 @@
+"""Copies are found however they were made, nothing else is, and what is found can be taken out."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ferembed.auditing import copies as copies_module
+from ferembed.auditing import find_copies
+from ferembed.auditing.alignment import align
+from ferembed.auditing.canvas import canvas
+from ferembed.auditing.stages import Stages
+from ferembed.auditing.views import MIDDLE, VIEWS, Poses, signatures, views
+from ferembed.data import FaceDataset, drawn_faces
+
+
+def unlike(n):
+    """Drawn faces without the few that look like copies: they have no skin that would tell two persons apart."""
+    faces = drawn_faces(n + 100, seed=3)
+    faces = faces.without(find_copies(faces))
+    return FaceDataset(faces.images[:n], faces.labels[:n], faces.classes)
+
+
+FACES = unlike(700)
+
+
+def moved(image, scale=1.0, across=0.0, down=0.0, mirror=False):
+    """``image`` scaled about its middle and then shifted, its border going on outside."""
+    wide = Image.fromarray(np.pad(image[:, ::-1] if mirror else image, 24, mode="edge"))
+    offsets = [48 - 24 / scale - across, 48 - 24 / scale - down]
+    matrix = (1 / scale, 0, offsets[0], 0, 1 / scale, offsets[1])
+    return np.asarray(wide.transform((48, 48), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC))
+
+
+def compressed(image, quality=50):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def lit(image, gain=0.85, offset=25):
+    return (image * gain + offset).clip(0, 255).astype(np.uint8)
+
+
+CHANGES = {
+    "shifted": lambda image: moved(image, across=5, down=-6),
+    "larger": lambda image: moved(image, scale=1.15),
+    "smaller": lambda image: moved(image, scale=0.86),
+    "mirrored": lambda image: image[:, ::-1],
+    "compressed": compressed,
+    "lit": lit,
+    "all": lambda image: compressed(lit(moved(image, 1.1, 4, 3, mirror=True)), 70),
+}
+
+
+def with_extra(images, splits=None, labels=None):
+    n = len(images)
+    return FaceDataset(
+        np.concatenate([FACES.images, images]),
+        np.concatenate([FACES.labels, FACES.labels[:n] if labels is None else labels]),
+        FACES.classes,
+        splits=np.concatenate([np.full(len(FACES), "train"), np.full(n, "test") if splits is None else splits]),
+    )
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_copies_are_found_and_nothing_else(change):
+    pictures = np.stack([CHANGES[change](image) for image in FACES.images[:40]])
+    copies = find_copies(with_extra(pictures))
+    made = {(row, 700 + row) for row in range(40)}
+    found = {tuple(sorted(copies.ids[rows].tolist())) for rows in copies.members()}
+    assert len(made & found) >= 38
+    assert not found - made
+
+
+def test_the_pose_of_a_copy_is_told():
+    copies = find_copies(with_extra(np.stack([moved(image, 1.1, 4, -3) for image in FACES.images[:20]])))
+    forward = copies.pairs[:, 1] >= 700
+    scale = np.where(forward[:, None], copies.scales, 1 / copies.scales)
+    np.testing.assert_allclose(scale, 1 / 1.1, atol=0.02)
+    shift = np.where(forward[:, None], copies.shifts, -copies.shifts * scale)
+    np.testing.assert_allclose(shift, np.tile([3 / 1.1, -4 / 1.1], (len(shift), 1)), atol=0.5)
+
+
+def test_views_are_signatures_of_moved_pictures():
+    pictures = canvas(FACES.images[:30])
+    view = int(np.flatnonzero((VIEWS.centre == MIDDLE + np.array([2, -4])).all(axis=1) & (VIEWS.scale[:, 1] < 0))[0])
+    grid = np.arange(48) - MIDDLE
+    rows = MIDDLE + 2 + VIEWS.scale[view, 0] * grid
+    columns = MIDDLE - 4 + VIEWS.scale[view, 1] * grid
+    read = [np.maximum(0, 1 - np.abs(np.clip(places, 0, 47)[:, None] - np.arange(48))) for places in (rows, columns)]
+    by_hand = signatures((read[0] @ pictures @ read[1].T).astype(np.float32))
+    assert (by_hand * views(pictures)[:, view]).sum(axis=1).min() > 0.98
+
+
+def test_alignment_finds_the_best_shift_of_all():
+    first = canvas(FACES.images[:10])
+    second = canvas(np.stack([moved(image, across=2, down=1) for image in FACES.images[:10]]))
+    found = align(first, second, Poses(np.full((10, 2), MIDDLE, np.float32), np.ones((10, 2), np.float32)))
+
+    def correlation(picture, other, down, across):
+        inside = picture[8 - down : 40 - down, 8 - across : 40 - across]
+        return np.corrcoef(inside.ravel(), other[8:40, 8:40].ravel())[0, 1]
+
+    shifts = [(down, across) for down in range(-4, 5) for across in range(-4, 5)]
+    for place in range(10):
+        best = max(shifts, key=lambda shift: correlation(first[place], second[place], *shift))
+        np.testing.assert_allclose(MIDDLE - found.poses.centre[place], best, atol=0.3)
+    assert found.detail.min() > 0.95
+
+
+def test_identical_pictures_form_groups_with_their_labels():
+    labels = (FACES.labels[:3] + np.array([0, 1, 0])) % 7
+    faces = with_extra(FACES.images[:3], labels=labels)
+    copies = find_copies(faces)
+    assert [sorted(copies.ids[rows].tolist()) for rows in copies.members()] == [[0, 700], [1, 701], [2, 702]]
+    assert copies.disagreeing.tolist() == [1]
+    assert copies.counts()["groups_with_identical_pixels"] == 3
+    assert not len(copies.pairs)
+
+
+def test_the_later_split_stays_whole():
+    faces = with_extra(
+        np.concatenate([FACES.images[:2], FACES.images[:1], FACES.images[5:6]]),
+        splits=["validation", "validation", "test", "train"],
+        labels=FACES.labels[[0, 1, 0, 5]],
+    )
+    copies = find_copies(faces)
+    assert sorted(copies.leaking.tolist()) == [0, 1, 700]
+    assert sorted(copies.redundant.tolist()) == [0, 1, 700, 703]
+    assert set(faces.without(copies).ids) == set(range(704)) - {0, 1, 700, 703}
+    for clean in (faces.clean_split(copies), faces.clean_split()):
+        assert set(clean.ids) == set(range(704)) - {0, 1, 700}
+    picked = faces.without(range(650))
+    assert 703 not in picked.without(copies).ids
+    assert len(picked.without(copies)) == 52
+
+
+def test_blank_pictures_are_copies_of_identical_ones_only():
+    blank = np.stack([np.full((48, 48), value, np.uint8) for value in (0, 0, 9)])
+    copies = find_copies(with_extra(blank))
+    assert [copies.ids[rows].tolist() for rows in copies.members()] == [[700, 701]]
+
+
+def test_other_sizes_and_colours():
+    large = np.stack([np.asarray(Image.fromarray(image).resize((120, 100))) for image in FACES.images[:60]])
+    colour = np.repeat(np.concatenate([large, large[:5, :, ::-1]])[..., None], 3, axis=3)
+    faces = FaceDataset(colour, np.zeros(65, np.int64), ("face",))
+    assert find_copies(faces).redundant.tolist() == [60, 61, 62, 63, 64]
+
+
+def test_an_interrupted_search_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(copies_module, "_BLOCK", 128)
+    faces = with_extra(FACES.images[:4, :, ::-1])
+    search, searched = copies_module.find_candidates, []
+
+    def killed(data, rows, index):
+        if len(searched) == 3:
+            raise KeyboardInterrupt
+        searched.append(rows[0])
+        return search(data, rows, index)
+
+    monkeypatch.setattr(copies_module, "find_candidates", killed)
+    with pytest.raises(KeyboardInterrupt):
+        find_copies(faces, Stages(tmp_path, "key"))
+    monkeypatch.setattr(copies_module, "find_candidates", lambda *a: searched.append(a[1][0]) or search(*a))
+    copies = find_copies(faces, Stages(tmp_path, "key"))
+    assert len(searched) == len(set(searched)) == 6
+    np.testing.assert_array_equal(copies.ids, find_copies(faces).ids)
+    before = len(searched)
+    np.testing.assert_array_equal(find_copies(faces, Stages(tmp_path, "key")).pairs, copies.pairs)
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["copies.safetensors"]
+    find_copies(faces, Stages(tmp_path, "another key"))
+    assert len(searched) > before + 6
+
+
+def test_no_faces_and_one_face():
+    for n in (0, 1):
+        assert not len(find_copies(FACES.subset(range(n))))
+
+
+def test_fer2013_has_the_copies_it_is_known_for(fer2013_csv):
+    from ferembed import load_fer2013
+    from ferembed.data.known import copy_groups, hash_bytes, near_copies
+
+    faces = load_fer2013(fer2013_csv, cache=False)
+    train, held = faces.split("train"), faces.split("validation")
+    same = np.isin(held.pixel_hashes, train.pixel_hashes)
+    near = near_copies(hash_bytes(held), hash_bytes(train))
+    assert same.sum() == 280
+    assert (same | near).sum() == 1044
+    assert len(faces.clean_split().split("validation")) == len(held)
+    listed = copy_groups(hash_bytes(faces))
+    rows = np.flatnonzero(np.isin(listed, np.unique(listed[listed >= 0])[:60]))
+    part = faces.subset(np.union1d(rows, np.arange(600)))
+    copies = find_copies(part)
+    group_of = dict(zip(copies.ids.tolist(), copies.groups.tolist(), strict=True))
+    kept = [group_of.get(number, -1) for number in faces.ids[rows].tolist()]
+    together = [
+        len({g for g, k in zip(kept, listed[rows], strict=True) if k == group}) == 1 for group in set(listed[rows])
+    ]
+    assert np.mean(together) >= 0.95
