@@ -166,7 +166,7 @@ def hardest_negatives(embeddings: ArrayLike | Tensor, labels: ArrayLike, count: 
     if not 1 <= count <= fewest:
         raise ValueError(f"count must lie in 1..{fewest}, the rows outside the largest class, not {count}.")
     points = torch.as_tensor(embeddings, dtype=torch.float32)
-    groups = torch.as_tensor(classes, device=points.device)
+    groups = torch.tensor(classes, device=points.device)
     found = np.empty((len(points), count), dtype=np.int64)
     for begin in range(0, len(points), block):
         mine = slice(begin, begin + block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
@@ -30,7 +31,7 @@ class MineHardNegatives(Callback):
         found = None
         if trainer.is_global_zero:
             labels = loader.sampler.labels
-            fewest = len(labels) - int(torch.as_tensor(labels).bincount().max())
+            fewest = len(labels) - int(np.bincount(labels).max())
             found = hardest_negatives(training_embeddings(trainer, module), labels, min(CANDIDATES, fewest))
         # One process finds them for all: elsewhere they might differ in the last bit, and the epochs with them.
         loader.sampler.set_hard_negatives(trainer.strategy.broadcast(found))
