@@ -19,17 +19,17 @@ from ferembed.data.augmentation import AugmentConfig, augment, mixup, test_views
 COLUMNS = 10
 
 CHANGES: dict[str, dict[str, object]] = {
-    "flip": {"flip": 0.5},
-    "degrees=15": {"degrees": 15},
-    "scale=(0.85, 1.15)": {"scale": (0.85, 1.15)},
-    "translate=0.12": {"translate": 0.12},
-    "crop=4": {"crop": 4},
-    "brightness=0.2": {"brightness": 0.2},
-    "contrast=0.2": {"contrast": 0.2},
-    "saturation=0.8": {"saturation": 0.8},
+    "flip=0.5": {"flip": 0.5},
+    "affine: degrees=15": {"degrees": 15},
+    "affine: scale=(0.85, 1.15)": {"scale": (0.85, 1.15)},
+    "affine: translate=0.12": {"translate": 0.12},
+    "random crop: crop=4": {"crop": 4},
+    "colour: brightness=0.2": {"brightness": 0.2},
+    "colour: contrast=0.2": {"contrast": 0.2},
+    "colour: saturation=0.8": {"saturation": 0.8},
     "erasing=1": {"erasing": 1.0},
     "cutout=16": {"cutout": 16},
-    "noise=0.05": {"noise": 0.05},
+    "Gaussian noise: noise=0.05": {"noise": 0.05},
 }
 
 
@@ -44,8 +44,9 @@ def rows() -> dict[str, np.ndarray]:
     for name, change in CHANGES.items():
         found[name] = augment(same, AugmentConfig.model_validate({**off, **change}), seeded(0))
     found["the default"] = augment(tinted, AugmentConfig(), seeded(0))
-    found["mixup, alpha=1"] = mixup(tinted / 255, torch.zeros(COLUMNS, dtype=torch.int64), 7, 1.0, seeded(0))[0]
-    found["ten crops"] = test_views(tinted[4:5], "ten_crop")[0]
+    found["mixup=1"] = mixup(tinted / 255, torch.zeros(COLUMNS, dtype=torch.int64), 7, 1.0, seeded(0))[0]
+    found["at test: ten_crop"] = test_views(tinted[4:5], "ten_crop")[0]
+    found["at test: flip"] = test_views(tinted[: COLUMNS // 2], "flip").flatten(0, 1)
     return {name: images.permute(0, 2, 3, 1).numpy() for name, images in found.items()}
 
 
