@@ -61,6 +61,8 @@ def align(first: Floats, second: Floats, poses: Poses) -> Alignment:
     -------
     Alignment
     """
+    if not len(first):
+        return Alignment(np.zeros(0, np.float32), np.zeros(0, np.float32), poses)
     poses, correlation = _refined(first, second, poses, *_COARSE)
     rows = np.flatnonzero(correlation >= PROMISING)
     detail, overlap = np.zeros((2, len(first)), np.float32)
