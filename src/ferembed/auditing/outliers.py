@@ -143,7 +143,7 @@ def _measured(faces: FaceDataset) -> tuple[NDArray[np.float64], NDArray[np.float
 
 def _entropy(picture: NDArray[np.float32]) -> float:
     shares = np.bincount(picture.astype(np.uint8).ravel()) / picture.size
-    return float(-np.sum(shares[shares > 0] * np.log2(shares[shares > 0])))
+    return abs(float(np.sum(shares[shares > 0] * np.log2(shares[shares > 0]))))
 
 
 def _distances(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
