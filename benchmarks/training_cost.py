@@ -5,12 +5,16 @@ Two questions, each answered by pairs of times taken in turn in one process, so 
 * a step that learns with cross-entropy and a metric loss against a step with cross-entropy alone, on the same batches;
 * a step of a whole run (rows drawn, pixels gathered and augmented, losses logged, weights averaged) against forward,
   backward and optimiser on one fixed batch.
+
+With ``OMP_NUM_THREADS=1`` the times are those that the processor spent on this process, which other programs hardly
+lengthen; nothing here waits for anything else.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -35,12 +39,17 @@ METRICS: dict[str, list[Any]] = {
     "supcon": [CROSS_ENTROPY, {"name": "supcon", "weight": 0.5, "temperature": 0.1}],
     "triplet, semi-hard": [CROSS_ENTROPY, {"name": "triplet", "miner": "semihard"}],
     "triplet, hard": [CROSS_ENTROPY, {"name": "triplet", "miner": {"name": "hard", "warm_up": 0}}],
-    "contrastive, in batch": [CROSS_ENTROPY, {"name": "contrastive"}],
+    "contrastive, in batch": [CROSS_ENTROPY, {"name": "contrastive", "pairs": "batch"}],
     "multi_similarity": [CROSS_ENTROPY, "multi_similarity"],
     "proxy_anchor": [CROSS_ENTROPY, "proxy_anchor"],
     "arcface": [CROSS_ENTROPY, "arcface"],
 }
 BLOCK = 5
+
+
+def clock() -> float:
+    """Seconds: of this process's own work where it has one thread, else of the day."""
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def step_of(learner: MetricLearner, precision: str) -> Callable[[FaceBatch], None]:
@@ -63,9 +72,9 @@ def step_of(learner: MetricLearner, precision: str) -> Callable[[FaceBatch], Non
 def seconds_a_step(step: Callable[[FaceBatch], None], batches: Iterable[FaceBatch]) -> float:
     times = []
     for batch in batches:
-        start = time.perf_counter()
+        start = clock()
         step(batch)
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return median(times)
 
 
@@ -111,7 +120,7 @@ class Stopwatch(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        now = time.perf_counter()
+        now = clock()
         if self._last:
             self._mine.append(now - self._last)
         if len(self._mine) == BLOCK:
@@ -120,7 +129,7 @@ class Stopwatch(Callback):
             self.pairs.append((median(self._mine), self._fixed()))
             self._mine = []
         # An epoch's last interval would hold its validation.
-        self._last = 0.0 if trainer.is_last_batch else time.perf_counter()
+        self._last = 0.0 if trainer.is_last_batch else clock()
 
     def _make_fixed(self, trainer: pl.Trainer, module: Any, batch: FaceBatch) -> Callable[[], float]:
         trainer_, module.trainer = module.trainer, None
@@ -144,7 +153,9 @@ def table(result: dict[str, Any]) -> str:
         "# What a training step costs",
         "",
         f"`{result['command']}`, {result['cpus']} CPUs ({result['processor']}), recipe `{result['recipe']}`, "
-        f"batches of {result['batch']}, {result['precision']}; medians of pairs taken in turn in one process.",
+        f"batches of {result['batch']}, {result['precision']}; medians of pairs taken in turn in one process. The "
+        f"processor has {'' if result['amx'] else 'no '}bfloat16 matrix units (AMX). Load of the machine meanwhile: "
+        f"{result['load']:.1f}; read the ratios, as the milliseconds of a busy machine are not those of a quiet one.",
         "",
         "| step | ms | against | ms | ratio |",
         "|---|---|---|---|---|",
@@ -170,8 +181,10 @@ def main() -> None:
         "recipe": options.recipe,
         "batch": recipe.batches.size,
         "precision": fit.precision_of(recipe.precision, on_gpu=False),
+        "amx": bool(torch.cpu.get_capabilities().get("amx_bf16")),
         "data_path": cost_of_data(recipe, faces, epochs=max(1, options.rounds * BLOCK // 20)),
         "metric_losses": cost_of_metrics(recipe, faces, options.rounds),
+        "load": os.getloadavg()[0],
     }
     write_json(options.out / "training_cost.json", result)
     write_text(options.out / "training_cost.md", table(result))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ferembed.data.dataset import FaceDataset
+from ferembed.data.ferplus import ferplus_labels
 from ferembed.recognizer import Recognizer
 from ferembed.storage import write_json, write_text
 from ferembed.training import Recipe, RecipeError
@@ -62,10 +63,13 @@ def train(
         If the loss stops being a number or memory runs out; the sentence says which settings to change.
     """
     folder = Path(out)
+    if recipe.labels == "votes":
+        train, val = ferplus_labels(train), ferplus_labels(val)
     data = {"train": fingerprint(train), "validation": fingerprint(val)}
     _check_same_run(folder, recipe, data)
     if (folder / RUN).is_file():
         return Recognizer.load(folder)
+    from ferembed.lineage import start_of, teachers_of
     from ferembed.training.distributed import is_first, wait_for_all
     from ferembed.training.fit import fit_network
 
@@ -73,7 +77,15 @@ def train(
     write_json(folder / "data.json", data)
     started = time.monotonic()
     where: dict[str, Any] = {"accelerator": accelerator, "devices": devices, "strategy": strategy}
-    network = fit_network(recipe, train.without_blank(), val.without_blank(), folder, **where)
+    network = fit_network(
+        recipe,
+        train.without_blank(),
+        val.without_blank(),
+        folder,
+        start=start_of(recipe, train.classes),
+        teachers=teachers_of(recipe, train.classes),
+        **where,
+    )
     if is_first():
         info = _info(recipe, data, time.monotonic() - started)
         Recognizer.build(network, train, val, info=info).save(folder / "recognizer")

@@ -31,6 +31,24 @@ def batch_contrastive(x, y, margin):
     return sum(np.mean(costs) if costs else 0.0 for costs in kinds.values()) / 2
 
 
+def mixed_twins(x, targets, margin):
+    costs = []
+    for i in range(0, len(x), 2):
+        d, alike = np.linalg.norm(x[i] - x[i + 1]), agreement(targets[i : i + 2])[0, 1]
+        costs.append(alike * contrastive_pair(d, True, margin) + (1 - alike) * contrastive_pair(d, False, margin))
+    return np.mean(costs)
+
+
+def mixed_batch_contrastive(x, targets, margin):
+    d, alike = distances(x), agreement(targets)
+    pairs = [(i, j) for i in range(len(x)) for j in range(len(x)) if i != j]
+    sides = [
+        np.average([contrastive_pair(d[p], same, margin) for p in pairs], weights=[weights[p] for p in pairs])
+        for same, weights in ((True, alike), (False, 1 - alike))
+    ]
+    return sum(sides) / 2
+
+
 def all_triplets(y):
     n = range(len(y))
     return [(a, p, q) for a in n for p in n for q in n if a != p and y[a] == y[p] and y[a] != y[q]]
@@ -88,6 +106,18 @@ def ntxent(x, y, temperature):
                 own = np.exp(x[a] @ x[p] / temperature)
                 costs.append(-np.log(own / (own + sum(negatives))))
     return np.mean(costs) if costs else 0.0
+
+
+def mixed_ntxent(x, targets, temperature):
+    alike, costs, weights = agreement(targets), [], []
+    for a in range(len(x)):
+        others = [j for j in range(len(x)) if j != a]
+        against = sum((1 - alike[a, j]) * np.exp(x[a] @ x[j] / temperature) for j in others)
+        for p in others:
+            own = np.exp(x[a] @ x[p] / temperature)
+            costs.append(-np.log(own / (own + against)))
+            weights.append(alike[a, p])
+    return np.average(costs, weights=weights)
 
 
 def multi_similarity(x, y, alpha, beta, base, epsilon=None):

@@ -110,3 +110,19 @@ def test_soft_cross_entropy_leaves_out_faces_without_votes():
 
     assert of(votes) == pytest.approx(naive.cross_entropy(logits[kept], votes[kept]), rel=1e-5)
     assert of(0 * votes) == 0
+
+
+def test_distillation_draws_the_head_towards_its_teachers_at_any_temperature(scores):
+    logits, y = torch.tensor(scores[0]).float(), torch.tensor(scores[1])
+    teacher = logits.flip(1)
+
+    def slope(taught, temperature):
+        mine = logits.clone().requires_grad_()
+        loss = make_loss("distillation", temperature=temperature).build(num_classes=C, embedding_dim=4)
+        loss(Outputs(torch.zeros(N, 4), y, mine, teacher_logits=taught)).backward()
+        return mine.grad
+
+    for t in (1.0, 2.0, 5.0):
+        expected = t * ((logits / t).softmax(1) - (teacher / t).softmax(1)) / N
+        torch.testing.assert_close(slope(teacher, t), expected)
+        assert slope(logits + 3, t).abs().max() < 1e-6

@@ -1,5 +1,7 @@
 """What holds of every loss by name: finite gradients, no order, a zero with a graph, half precision, saved state."""
 
+from itertools import product
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -20,6 +22,7 @@ def outputs(labels, seed=0, embeddings=None, **changes):
         "logits": 3 * torch.randn(n, C, generator=generator),
         "votes": torch.rand(n, V, generator=generator).softmax(dim=1),
         "vote_logits": torch.randn(n, V, generator=generator),
+        "teacher_logits": torch.randn(n, C, generator=generator),
         **changes,
     }
     for name in ("embeddings", "logits", "vote_logits"):
@@ -54,8 +57,9 @@ case = pytest.mark.parametrize(("name", "parameters"), CASES, ids=[f"{n}-{p.get(
 @case
 def test_gradients_are_finite_even_where_embeddings_coincide(name, parameters):
     points = F.normalize(torch.randn(8, D, generator=torch.Generator().manual_seed(1)), dim=1).repeat(4, 1)
-    for embeddings in (None, points, points[:1].repeat(32, 1)):
-        batch = outputs([0, 1, 2, 2] * 8, embeddings=embeddings)
+    mixed = torch.rand(32, C, generator=torch.Generator().manual_seed(2)).softmax(dim=1)
+    for embeddings, targets in product((None, points, points[:1].repeat(32, 1)), (None, mixed)):
+        batch = outputs([0, 1, 2, 2] * 8, embeddings=embeddings, targets=targets)
         build(name, **parameters)(batch).backward()
         assert gradients(batch)
         assert all(torch.isfinite(g).all() for g in gradients(batch))

@@ -93,14 +93,47 @@ def test_supcon_agrees_with_pytorch_metric_learning():
     assert value("ntxent", x, y) == pytest.approx(NTXentLoss(temperature=0.1)(points, labels).item(), rel=1e-5)
 
 
-def test_supcon_shares_mixed_faces_among_their_classes():
-    x, y = batch()
+def mixed(y):
+    """Targets of faces blended with others of their batch."""
     rng = np.random.default_rng(3)
     share = rng.uniform(0.5, 1, len(y))[:, None]
-    targets = share * np.eye(4)[y] + (1 - share) * np.eye(4)[rng.permutation(y)]
+    return share * np.eye(4)[y] + (1 - share) * np.eye(4)[rng.permutation(y)]
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5])
+def test_ntxent_takes_a_mixed_pair_for_partly_alike(temperature):
+    x, y = batch()
+    expected = naive.mixed_ntxent(x, mixed(y), temperature)
+    assert value("ntxent", x, y, targets=mixed(y), temperature=temperature) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("margin", [0.5, 1.2])
+def test_contrastive_takes_a_mixed_pair_for_partly_alike(margin):
+    x, y = batch()
+    expected = naive.mixed_twins(x, mixed(y), margin)
+    assert value("contrastive", x, y, targets=mixed(y), margin=margin) == pytest.approx(expected, rel=1e-4)
+    expected = naive.mixed_batch_contrastive(x, mixed(y), margin)
+    in_batch = value("contrastive", x, y, targets=mixed(y), margin=margin, pairs="batch")
+    assert in_batch == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("supcon", {}), ("ntxent", {}), ("contrastive", {})]
+    + [("contrastive", {"pairs": "batch", "miner": miner}) for miner in ("all", "semihard", "easy_positive")],
+)
+def test_targets_of_one_class_are_labels(name, parameters):
+    x, y = batch()
+    plain = value(name, x, y, **parameters)
+    assert value(name, x, y, targets=np.eye(4)[y], **parameters) == pytest.approx(plain, rel=1e-6)
+    assert value(name, x, y, targets=mixed(y), **parameters) != pytest.approx(plain, rel=1e-3)
+
+
+def test_supcon_shares_mixed_faces_among_their_classes():
+    x, y = batch()
+    targets = mixed(y)
     expected = naive.weighted_supcon(x, naive.agreement(targets), 0.1)
     assert value("supcon", x, y, targets=targets) == pytest.approx(expected, rel=1e-4)
-    assert value("supcon", x, y, targets=np.eye(4)[y]) == pytest.approx(naive.supcon(x, y, 0.1), rel=1e-4)
 
 
 def fer_votes(n, seed=0):

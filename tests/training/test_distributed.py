@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from ferembed import Recognizer
+from ferembed.losses import loss_names
 from ferembed.training.distributed import gather_outputs, is_first, world_size
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -23,40 +25,50 @@ import torch
 from safetensors.torch import save_file
 from torch import distributed as dist, nn
 from torch.nn.parallel import DistributedDataParallel
-from ferembed.losses import CombinedLoss, Outputs, make_loss
-from ferembed.training.distributed import gather_outputs, is_first
+from ferembed.losses import CombinedLoss, Outputs, loss_names, make_loss
+from ferembed.training.distributed import gather_outputs
 
 rank, size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 if size > 1:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=size)
-torch.manual_seed(0)
-specs = [make_loss(name) for name in sys.argv[4].split(",")]
-counts = [6, 5, 5]
 
 class Learner(nn.Module):
-    def __init__(self):
+    def __init__(self, spec):
         super().__init__()
         self.trunk = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 8))
         self.head, self.vote_head = nn.Linear(8, 3), nn.Linear(8, 4)
-        self.loss = CombinedLoss(specs, num_classes=3, embedding_dim=8, class_counts=counts)
+        self.loss = CombinedLoss([spec], num_classes=3, embedding_dim=8, class_counts=[6, 5, 5])
 
-    def forward(self, images, labels, votes):
+    def forward(self, images, labels, votes, targets, taught):
         points = nn.functional.normalize(self.trunk(images), dim=1)
-        needs = set().union(*(spec.needs for spec in specs))
-        logits = self.head(points) if "logits" in needs else None
-        vote_logits = self.vote_head(points) if "vote_logits" in needs else None
-        return self.loss(gather_outputs(Outputs(points, labels, logits, votes, vote_logits)))[0]
+        outputs = Outputs(points, labels, self.head(points), votes, self.vote_head(points), targets, taught)
+        return self.loss(gather_outputs(outputs))[0]
 
-learner = Learner()
-model = DistributedDataParallel(learner, find_unused_parameters=True) if size > 1 else learner
-images, labels = torch.randn(16, 12), torch.tensor([0, 1, 2, 0] * 4)
-votes = torch.rand(16, 4).softmax(1)
-mine = slice(rank * 16 // size, (rank + 1) * 16 // size)
-loss = model(images[mine], labels[mine], votes[mine])
-loss.backward()
+def gradients(spec, mixed):
+    torch.manual_seed(0)
+    learner = Learner(spec)
+    model = DistributedDataParallel(learner, find_unused_parameters=True) if size > 1 else learner
+    images, labels = torch.randn(16, 12), torch.tensor([0, 1, 2, 0] * 4)
+    votes, taught = torch.rand(16, 4).softmax(1), torch.randn(16, 3)
+    targets = nn.functional.one_hot(labels, 3).float()
+    targets = (0.7 * targets + 0.3 * targets.roll(1, 0)) if mixed else None
+    mine = slice(rank * 16 // size, (rank + 1) * 16 // size)
+    loss = model(images[mine], labels[mine], votes[mine], targets[mine] if mixed else None, taught[mine])
+    loss.backward()
+    found = {name: p.grad for name, p in learner.named_parameters() if p.grad is not None}
+    return {**found, "value": loss.detach()[None]}
+
+SPECS = {name: make_loss(name) for name in loss_names()}
+SPECS["in batch"] = make_loss("contrastive", pairs="batch")
+SPECS["hard"] = make_loss("triplet", miner={"name": "hard", "warm_up": 0})
+found = {
+    f"{which}/{mixed}/{name}": value
+    for which, spec in SPECS.items()
+    for mixed in (False, True)
+    for name, value in gradients(spec, mixed).items()
+}
 if rank == size - 1:
-    gradients = {name: p.grad for name, p in learner.named_parameters() if p.grad is not None}
-    save_file({**gradients, "value": loss.detach()[None]}, f"{folder}/gradients-{size}.safetensors")
+    save_file(found, f"{folder}/gradients-{size}.safetensors")
 if size > 1:
     dist.destroy_process_group()
 """
@@ -68,17 +80,20 @@ def run_together(code, *arguments, processes):
     assert [process.wait(timeout=120) for process in running] == [0] * processes
 
 
-def test_gradients_are_those_of_one_process_with_the_joined_batch(tmp_path):
-    names = "cross_entropy,soft_cross_entropy,supcon,soft_contrastive,triplet,contrastive,proxy_anchor,arcface,center"
+def test_gradients_of_every_loss_are_those_of_one_process_with_the_joined_batch(tmp_path):
     for processes in (1, 2):
-        run_together(GRADIENTS, str(tmp_path), names, processes=processes)
+        run_together(GRADIENTS, str(tmp_path), processes=processes)
     one, two = (load_file(tmp_path / f"gradients-{n}.safetensors") for n in (1, 2))
-    assert one.keys() == two.keys()
-    assert {"trunk.0.weight", "head.weight", "vote_head.weight"} < one.keys()
-    assert sum("proxies" in name or "loss.W" in name for name in one) == 2
-    for name in one:
-        assert one[name].abs().max() > 0, name
-        np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-6, err_msg=name)
+    for which in (*loss_names(), "in batch", "hard"):
+        for mixed in (False, True):
+            assert one[f"{which}/{mixed}/trunk.0.weight"].abs().max() > 0, which
+    assert {"proxy_anchor/False/loss.losses.proxy_anchor.loss.proxies", "arcface/False/loss.losses.arcface.loss.W"} < (
+        one.keys()
+    )
+    for name in one.keys() | two.keys():
+        # A parameter that a loss does not touch has no gradient in one process, and may have zeros in two.
+        none = torch.zeros_like((one if name in one else two)[name])
+        np.testing.assert_allclose(two.get(name, none), one.get(name, none), rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_one_process_gathers_nothing():
@@ -90,13 +105,13 @@ def test_one_process_gathers_nothing():
 TRAIN = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from test_distributed import JOINED
+from test_distributed import RECIPES
 from test_fit import faces
 from ferembed import train
 
 if __name__ == "__main__":
     data, devices = faces(), int(sys.argv[3])
-    recipe = JOINED.override({"batches.size": 64 // devices})
+    recipe = RECIPES[sys.argv[4]].override({"batches.size": 64 // devices})
     strategy = "ddp" if devices > 1 else "auto"
     run = train(recipe, data.split("train"), data.split("validation"), sys.argv[2], accelerator="cpu",
                 devices=devices, strategy=strategy)
@@ -114,14 +129,20 @@ JOINED = TINY.override(
 )
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+RECIPES = {
+    "natural": JOINED,
+    "hard pairs": JOINED.override({"losses": ["contrastive"], "batches.kind": "pairs", "batches.hard_share": 0.5}),
+}
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def runs(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("devices")
     script = folder / "script.py"
     script.write_text(TRAIN)
     here = str(Path(__file__).parent)
     for devices in (1, 2):
-        command = [sys.executable, str(script), here, str(folder / str(devices)), str(devices)]
+        command = [sys.executable, str(script), here, str(folder / str(devices)), str(devices), request.param]
         done = subprocess.run(command, env=ONE_THREAD, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("['") == devices, done.stdout

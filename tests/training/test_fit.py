@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from ferembed import DataError, Recipe, RecipeError, Recognizer, drawn_faces, train
 from ferembed.training.faces import as_batch, step_seed
-from ferembed.training.guards import CollapseWarning, TrainingError
+from ferembed.training.guards import TrainingError
 from ferembed.training.module import make_optimizer, warmup_cosine
 from ferembed.training.recipe import OptimizerConfig
 
@@ -47,12 +47,13 @@ def finished(tmp_path_factory):
     return train(TINY, data.split("train"), data.split("validation"), out), out
 
 
+def figures(out):
+    with open(out / "logs" / "csv" / "metrics.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def curve(out):
-    rows = []
-    for file in sorted(out.glob("logs/csv/metrics*.csv")):
-        with open(file, newline="") as handle:
-            rows += list(csv.DictReader(handle))
-    return {int(row["epoch"]): float(row["train/loss"]) for row in rows if row["train/loss"]}
+    return {int(row["epoch"]): float(row["train/loss"]) for row in figures(out) if row["train/loss"]}
 
 
 def test_a_run_leaves_what_is_needed_to_trust_it(finished):
@@ -73,51 +74,140 @@ def test_a_finished_run_is_read_back_at_once(finished):
     np.testing.assert_allclose(again.predict_proba(images), recognizer.predict_proba(images), atol=1e-6)
 
 
-RUN = """
-import sys
-from ferembed import train
+# All that a run carries from step to step: proxies, centres, a miner's warm-up, moments, averages, draws.
+LADEN = TINY.override(
+    {
+        "losses": [
+            {"name": "cross_entropy", "label_smoothing": 0.1},
+            {"name": "proxy_anchor", "weight": 0.1},
+            {"name": "center", "weight": 0.1},
+            {"name": "triplet", "miner": {"name": "hard", "warm_up": 9}},
+        ],
+        "optimizer": {"name": "adamw", "lr": 0.004, "clip_norm": 5.0},
+        "augment.mixup": 0.2,
+        "encoder.backbone_args.drop_rate": 0.1,
+    }
+)
+
+READY = """
+import os, sys
 sys.path.insert(0, sys.argv[1])
-from test_fit import TINY, faces
-data = faces()
-train(TINY, data.split("train"), data.split("validation"), sys.argv[2])
+import ferembed.recognizer, timm
+from test_fit import LADEN, faces
+from ferembed import train
+from ferembed.training.module import MetricLearner
+
+begin = MetricLearner.on_train_batch_start
+
+def run(out, step, number):
+    def stop_at_step(self, batch, batch_idx):
+        begin(self, batch, batch_idx)
+        if self.global_step == step:
+            os.kill(os.getpid(), number)
+    MetricLearner.on_train_batch_start = stop_at_step
+    data = faces()
+    train(LADEN, data.split("train"), data.split("validation"), out)
+
+for line in sys.stdin:
+    step, number, out = line.rstrip().split(" ", 2)
+    child = os.fork()
+    if not child:
+        sys.stdout = sys.stderr
+        run(out, int(step), int(number))
+        sys.exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+EPOCH = 210 // 32
+NEVER = -1
 
 
-def start(out):
-    """A run in a process of its own, on one thread: only there do sums have one order, and runs repeat to the bit."""
-    command = [sys.executable, "-c", RUN, str(Path(__file__).parent), str(out)]
-    return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+class Starter:
+    """Runs in processes of their own, forked off one that has all it needs in memory.
+
+    It has one thread: only there do sums have one order, and runs repeat to the bit.
+    """
+
+    def __init__(self):
+        command = [sys.executable, "-c", READY, str(Path(__file__).parent)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+        self.process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes)
+
+    def start(self, out, step=NEVER, number=signal.SIGTERM):
+        """Number of the process of a run, which sends itself a signal as it begins a step."""
+        self.process.stdin.write(f"{step} {int(number)} {out}\n")
+        return int(self.process.stdout.readline())
+
+    def end(self):
+        """Exit code of the run that was started last."""
+        return int(self.process.stdout.readline())
+
+    def run(self, *arguments):
+        self.start(*arguments)
+        return self.end()
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def starter():
+    starter = Starter()
+    yield starter
+    starter.process.stdin.close()
+    assert starter.process.wait() == 0
+    starter.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def whole(starter, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "whole"
-    assert start(out).wait() == 0
+    assert starter.run(out) == 0
     return out
 
 
-def test_the_same_seed_gives_the_same_run(whole, tmp_path):
-    assert start(tmp_path / "twin").wait() == 0
-    assert curve(tmp_path / "twin") == curve(whole)
+def assert_the_same_run(out, whole):
+    losses, expected = curve(out), curve(whole)
+    assert losses == {epoch: expected[epoch] for epoch in losses}
+    assert max(losses) == LADEN.epochs - 1
+    learnt, expected = (load_file(each / "losses.safetensors") for each in (out, whole))
+    assert {"losses.proxy_anchor.loss.proxies", "losses.center.centers"} < learnt.keys()
+    assert learnt.keys() == expected.keys()
+    assert all(torch.equal(learnt[name], expected[name]) for name in learnt)
+    images = faces().split("test").images
+    probabilities = [Recognizer.load(each).predict_proba(images) for each in (out, whole)]
+    np.testing.assert_allclose(*probabilities, atol=1e-6)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_run_goes_on_to_the_same_end(whole, tmp_path, stop):
+def test_the_same_seed_gives_the_same_run(starter, whole, tmp_path):
+    assert starter.run(tmp_path / "twin") == 0
+    assert_the_same_run(tmp_path / "twin", whole)
+
+
+@pytest.mark.parametrize(
+    ("step", "number"),
+    [
+        (EPOCH + 2, signal.SIGKILL),
+        (EPOCH + 2, signal.SIGTERM),
+        (2 * EPOCH - 1, signal.SIGTERM),
+    ],
+    ids=["kill-9", "in an epoch", "at its last batch"],
+)
+def test_a_run_that_is_stopped_goes_on_to_the_same_end(starter, whole, tmp_path, step, number):
     cut = tmp_path / "cut"
-    process = start(cut)
+    assert starter.run(cut, step, number) == (-9 if number == signal.SIGKILL else 128 + 15)
+    assert not (cut / "run.json").exists()
+    assert starter.run(cut) == 0
+    assert_the_same_run(cut, whole)
+
+
+def test_a_run_killed_as_its_checkpoint_appears_goes_on_to_the_same_end(starter, whole, tmp_path):
+    cut = tmp_path / "cut"
+    process = starter.start(cut)
     deadline = time.monotonic() + 120
     while not (cut / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(stop)
-    assert process.wait() != 0
-    assert not (cut / "run.json").exists()
-    assert start(cut).wait() == 0
-    losses, expected = curve(cut), curve(whole)
-    assert losses == pytest.approx({epoch: expected[epoch] for epoch in losses}, rel=1e-6)
-    assert max(losses) == TINY.epochs - 1
-    images = faces().split("test").images
-    probabilities = [Recognizer.load(out).predict_proba(images) for out in (cut, whole)]
-    np.testing.assert_allclose(*probabilities, atol=1e-6)
+        time.sleep(0.005)
+    os.kill(process, signal.SIGKILL)
+    assert starter.end() == -9
+    assert starter.run(cut) == 0
+    assert_the_same_run(cut, whole)
 
 
 def test_another_recipe_or_other_data_is_refused(finished):
@@ -136,10 +226,21 @@ def test_votes_that_are_to_be_learnt_must_be_there(tmp_path):
         train(recipe, data.split("train"), data.split("validation"), tmp_path / "run")
 
 
+def test_batches_that_the_faces_cannot_fill_are_refused_with_what_fits(tmp_path):
+    data = faces()
+    for changes, sentence in (
+        ({"batches.kind": "class_balanced", "batches.classes_per_batch": 9}, "P=7 and K=18 would fit"),
+        ({"batches.kind": "class_balanced", "batches.images_per_class": 900}, "P=7 and K=30 would fit"),
+        ({"batches.size": 100_000}, "batch_size must lie in 1..210"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            train(TINY.override(changes), data.split("train"), data.split("validation"), tmp_path / "run")
+
+
 @pytest.mark.parametrize("kind", ["class_balanced", "pairs"])
-@pytest.mark.parametrize("loss", ["contrastive", "triplet"])
+@pytest.mark.parametrize("loss", [{"name": "contrastive", "pairs": "batch"}, {"name": "triplet"}])
 def test_every_kind_of_batch_trains_a_pure_metric_loss(tmp_path, kind, loss):
-    changes = {"losses": [{"name": loss}], "batches.kind": kind, "batches.images_per_class": 4, "epochs": 1}
+    changes = {"losses": [loss], "batches.kind": kind, "batches.images_per_class": 4, "epochs": 1}
     data = faces()
     recognizer = train(TINY.override(changes), data.split("train"), data.split("validation"), tmp_path / "run")
     assert isinstance(recognizer, Recognizer)
@@ -161,8 +262,8 @@ def test_gradients_are_clipped_in_every_arithmetic(tmp_path, precision, name):
 def test_the_last_epoch_is_always_validated(tmp_path, every, validated):
     data = faces()
     train(TINY.override({"validate_every": every}), data.split("train"), data.split("validation"), tmp_path / "run")
-    with open(tmp_path / "run" / "logs" / "csv" / "metrics.csv", newline="") as file:
-        assert {int(row["epoch"]) for row in csv.DictReader(file) if row["validation/knn_accuracy"]} == validated
+    rows = figures(tmp_path / "run")
+    assert {int(row["epoch"]) for row in rows if row["validation/knn_accuracy"]} == validated
 
 
 def test_the_schedule_rises_then_falls_to_zero():
@@ -189,13 +290,6 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_batch(tmp_path)
     batch = load_file(tmp_path / "run" / "nan-batch.safetensors")
     assert batch["images"].shape == (32, 1, 32, 32)
     assert batch["labels"].shape == (32,)
-
-
-def test_a_collapse_is_warned_of_with_advice(tmp_path, monkeypatch):
-    data = faces()
-    monkeypatch.setattr("ferembed.training.guards.COLLAPSED", 1.1)
-    with pytest.warns(CollapseWarning, match="collapsing to one point.*semihard"):
-        train(TINY.override({"epochs": 1}), data.split("train"), data.split("validation"), tmp_path / "run")
 
 
 def test_step_seeds_differ_by_step_and_rank():

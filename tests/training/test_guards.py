@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from ferembed import RecipeError, drawn_faces, train
-from ferembed.training.guards import TrainingError, diagnosis, explain_memory
+from ferembed.training.guards import CollapseWarning, TrainingError, diagnosis, explain_memory
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fit import TINY, curve, faces
@@ -41,6 +42,28 @@ def test_a_point_is_a_collapse_from_the_first_epoch():
 
 def test_classes_that_lie_on_one_another_are_named():
     assert "1.00 times as far apart as pairs of one, least for fear; 30%" in diagnosis(UNPARTED, settled=True)
+
+
+@pytest.mark.parametrize("warm_up", [0, 500])
+def test_the_hardest_triplets_from_the_start_collapse_and_the_run_says_so(tmp_path, warm_up):
+    changes = {
+        "losses": [{"name": "triplet", "margin": 0.5, "miner": {"name": "hard", "warm_up": warm_up}}],
+        "batches": {"kind": "class_balanced", "classes_per_batch": 7, "images_per_class": 4},
+        "optimizer": {"lr": 0.5, "warmup_epochs": 0},
+        "average": None,
+        "epochs": 1,
+    }
+    data = faces()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CollapseWarning)
+        train(TINY.override(changes), data.split("train"), data.split("validation"), tmp_path / "run")
+    said = [str(warning.message) for warning in caught if warning.category is CollapseWarning]
+    if warm_up:
+        assert not said
+    else:
+        (sentence,) = said
+        assert "epoch 1: the embeddings are collapsing to one point (variance 0.00" in sentence
+        assert "start triplets with semihard mining" in sentence
 
 
 def test_labels_without_meaning_are_noticed_while_they_are_learnt(tmp_path):

@@ -36,8 +36,11 @@ def test_recipes_are_frozen():
         ("epochs: 3\nepoch: 4\n", r"r\.yaml, line 2: there is no field 'epoch'"),
         ("epochs: 0\n", r"r\.yaml, line 1: epochs: .*greater than or equal to 1 \(got 0\)"),
         ("losses:\n- name: supcon\n  temprature: 1\n", r"r\.yaml, line 3: there is no field 'losses\.0\.temprature'"),
-        ("losses:\n- name: supcom\n", r"(?s)r\.yaml, line 2: losses\.0: unknown loss .supcom.*triplet, supcon"),
+        ("losses:\n- name: supcom\n", r"r\.yaml, line 2: losses\.0: unknown loss 'supcom'; .*Did you mean 'supcon'\?$"),
+        ("losses:\n- {name: triplet, miner: hrad}\n", r"r\.yaml, line 2: losses\.0\.miner: unknown .* all, semihard, "),
+        ("losses: []\n", r"r\.yaml, line 1: losses: .*at least 1 item"),
         ("batches: {kind: pairs, size: 33}\n", "even size, not 33"),
+        ("losses: [contrastive]\n", r"r\.yaml: .*set batches\.kind to pairs, not natural"),
         ("- 1\n- 2\n", "must hold a mapping"),
         ("a: [1\n", "not valid YAML"),
     ],
@@ -45,8 +48,9 @@ def test_recipes_are_frozen():
 def test_errors_name_file_line_and_field(tmp_path, text, sentence):
     path = tmp_path / "r.yaml"
     path.write_text(text)
-    with pytest.raises(RecipeError, match=sentence):
+    with pytest.raises(RecipeError, match=sentence) as failure:
         Recipe.from_yaml(path)
+    assert "not valid YAML" in sentence or "\n" not in str(failure.value)
 
 
 def test_unknown_recipe_lists_the_names(tmp_path):
@@ -68,6 +72,18 @@ def test_overrides_reach_nested_fields_and_leave_the_original():
         "losses.1.temperature: 0.2 / 0.1",
         "optimizer.lr: 0.01 / 0.1",
     ]
+
+
+def test_twins_and_all_pairs_of_a_batch_each_have_their_batches():
+    twins, every = "losses=[contrastive]", "losses=[{name: contrastive, pairs: batch}]"
+    assert Recipe().override([twins, "batches.kind=pairs"]).losses[0].pairs == "twins"
+    assert Recipe().override([every, "batches.kind=class_balanced"]).losses[0].pairs == "batch"
+    with pytest.raises(RecipeError, match=r"batches\.kind to pairs, not class_balanced"):
+        Recipe().override([twins, "batches.kind=class_balanced"])
+
+
+def test_what_changes_no_result_is_no_difference():
+    assert Recipe().override(["workers=3", "description=the same"]).differences(Recipe()) == []
 
 
 @pytest.mark.parametrize(

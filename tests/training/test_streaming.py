@@ -178,21 +178,25 @@ from ferembed.pipeline import fingerprint
 sys.path.insert(0, sys.argv[1])
 from test_fit import TINY
 from ferembed.training.faces import FaceData
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def anonymous():
+    "MiB of memory that is this process's own, without files and what workers share with it."
+    status = open("/proc/self/status").read()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1024
 faces = load_folder(sys.argv[2], image_size=512, colour=True, in_memory=False)
-size = {"batches.size": 8, "encoder.channels": 3, "encoder.image_size": 512}
+size = {"batches.size": 4, "encoder.channels": 3, "encoder.image_size": 512}
 recipe = TINY.override({"workers": int(sys.argv[3]), **size})
-data = FaceData(recipe, faces, faces.subset([0]))
-batches = iter(data.train_dataloader())
-data.train_faces.gather(next(batches))
-before = peak()
-for batch in batches:
-    data.train_faces.gather(batch)
-fingerprint(faces)
-for batch in prepared_batches(faces.images, size=512, channels=3, batch_size=8):
-    pass
-print(np.prod(faces.images.shape) / 2**20, peak() - before)
+def most_while_reading(faces):
+    data = FaceData(recipe, faces, faces.subset([0]))
+    most = 0
+    for batch in data.train_dataloader():
+        data.train_faces.gather(batch)
+        most = max(most, anonymous())
+    fingerprint(faces)
+    for batch in prepared_batches(faces.images, size=512, channels=3, batch_size=4):
+        most = max(most, anonymous())
+    return most
+before = most_while_reading(faces.subset(np.arange(100)))
+print(np.prod(faces.images.shape) / 2**20, most_while_reading(faces) - before)
 """
 
 

@@ -52,9 +52,9 @@ def mixup(
     """Images blended with others of the batch, and their mixed targets.
 
     Every image keeps at least half of itself, so its own label still names the larger share. Losses that know
-    distributions (cross-entropy, squared hinge, SupCon) take the targets; those that compare labels (triplet,
-    contrastive and the rest) take each mixed image under that label. To blend votes alike, draw a ``Mix`` and call
-    it on images, targets and votes.
+    distributions (cross-entropy, squared hinge, SupCon, NT-Xent, contrastive) take the targets; those that compare
+    labels (triplets, proxies and the rest) take each mixed image under that label. To blend votes alike, draw a ``Mix``
+    and call it on images, targets and votes.
 
     Parameters
     ----------

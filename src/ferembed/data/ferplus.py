@@ -109,6 +109,41 @@ def ferplus_labels(dataset: FaceDataset) -> FaceDataset:
     return usable.with_labels(usable.votes.argmax(axis=1), dataset.vote_classes)
 
 
+def refined_targets(labels: ArrayLike, votes: ArrayLike, num_classes: int, share: float) -> NDArray[np.float32]:
+    """Labels that give way to what the annotators' votes say of a face.
+
+    A wrong label is one person's slip; the labels that all faces with such votes have are hardly moved by it. So each
+    face's target is its own label blended with their distribution, in which an emotion's votes count as the labels of
+    the faces that have them: P(label | votes) = sum over emotions of votes(emotion) P(label | emotion).
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (n,)
+    votes : array-like of float, shape (n, v)
+        Distributions over emotions; all zeros where a face has none.
+    num_classes : int
+        Number ``c`` of classes the labels number.
+    share : float
+        Share of the target that the votes decide, 0 to 1. A face without votes keeps its label.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, c)
+        Rows sum to 1.
+
+    Examples
+    --------
+    >>> refined_targets([0, 0, 0, 1], [[1, 0], [1, 0], [1, 0], [1, 0]], 2, 0.5)[[0, 3]].tolist()
+    [[0.875, 0.125], [0.375, 0.625]]
+    """
+    own, votes = np.eye(num_classes, dtype=np.float32)[np.asarray(labels)], np.asarray(votes, np.float32)
+    counts = votes.T @ own
+    label_of_emotion = counts / np.maximum(counts.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    voted = votes.sum(axis=1, keepdims=True) > 0
+    blended: NDArray[np.float32] = own + np.float32(share) * np.where(voted, votes @ label_of_emotion - own, 0)
+    return blended
+
+
 def add_votes(dataset: FaceDataset, path: Path, mode: str) -> FaceDataset:
     """FER2013 with the votes of a ``fer2013new.csv`` beside it; raises DataError where the two do not align."""
     usages, counts = _read_votes(path)

@@ -53,3 +53,13 @@ def mean_of(values: Tensor, kept: Tensor) -> Tensor:
     tensor(2.)
     """
     return torch.where(kept, values, 0).sum() / kept.sum().clamp(min=1)
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of the values by weights of 0 or more; zero, with a graph, where all weights are 0.
+
+    >>> weighted_mean(torch.tensor([1.0, 5.0, 3.0]), torch.tensor([1.0, 0.0, 3.0]))
+    tensor(2.5000)
+    """
+    total = weights.sum()
+    return (values * weights).sum() / torch.where(total > 0, total, 1)

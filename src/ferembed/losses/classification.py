@@ -53,6 +53,23 @@ class SoftCrossEntropy(Loss):
         return mean_of(losses, outputs.votes.sum(dim=1) > 0)
 
 
+class Distillation(Loss):
+    """Cross-entropy between the teachers' and the softmax head's probabilities, both at one temperature."""
+
+    needs = ("logits", "teacher_logits")
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
+
+    def value(self, outputs: Outputs) -> Tensor:
+        assert outputs.logits is not None
+        assert outputs.teacher_logits is not None
+        targets = (outputs.teacher_logits / self.temperature).softmax(dim=1)
+        scores = (outputs.logits / self.temperature).log_softmax(dim=1)
+        return -(targets * scores).sum(dim=1).mean() * self.temperature**2
+
+
 class SquaredHinge(Loss):
     """Sum over the classes of the squared hinge of one class against the rest."""
 

@@ -28,6 +28,8 @@ class Outputs:
         Scores of the auxiliary head over the vote classes.
     targets : Tensor of float, shape (n, c), optional
         Distribution over the classes for each image after mixup; None where ``labels`` say everything.
+    teacher_logits : Tensor of float, shape (n, c), optional
+        What trained networks say of the same images, as log probabilities up to a constant.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class Outputs:
     votes: Tensor | None = None
     vote_logits: Tensor | None = None
     targets: Tensor | None = None
+    teacher_logits: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pytorch_metric_learning.losses import CircleLoss, MultiSimilarityLoss, TripletMarginLoss
 from torch import Tensor, nn
 
-from .base import Loss, mean_of, zero_of
+from .base import Loss, mean_of, weighted_mean, zero_of
 from .outputs import Outputs
 
 
@@ -22,7 +22,9 @@ class TwinContrastive(Loss):
 
     def value(self, outputs: Outputs) -> Tensor:
         first, second, same = outputs.twins()
-        return contrastive_terms((first - second).square().sum(dim=1), same, self.margin).mean()
+        alike = same.float() if outputs.targets is None else shared(outputs.targets[0::2], outputs.targets[1::2])
+        pull, push = contrastive_terms((first - second).square().sum(dim=1), self.margin)
+        return torch.lerp(push, pull, alike).mean()
 
 
 class BatchContrastive(Loss):
@@ -34,31 +36,28 @@ class BatchContrastive(Loss):
         self.miner = miner
 
     def value(self, outputs: Outputs) -> Tensor:
-        positive, negative = self._masks(outputs)
-        squared = squared_distances(outputs.embeddings)
-        terms = contrastive_terms(squared, positive, self.margin)
-        return (mean_of(terms, positive) + mean_of(terms, negative)) / 2
+        positive, negative = self._weights(outputs)
+        pull, push = contrastive_terms(squared_distances(outputs.embeddings), self.margin)
+        return (weighted_mean(pull, positive) + weighted_mean(push, negative)) / 2
 
-    def _masks(self, outputs: Outputs) -> tuple[Tensor, Tensor]:
-        """Which pairs count as positive and as negative: two (n, n) boolean tensors."""
-        labels, n = outputs.labels, len(outputs)
-        mined = self.miner(outputs.embeddings, labels)
+    def _weights(self, outputs: Outputs) -> tuple[Tensor, Tensor]:
+        """How far each pair counts as a positive and as a negative one: two (n, n) tensors."""
+        alike = likeness(outputs)
+        mined = self.miner(outputs.embeddings, outputs.labels)
         if mined is None:
-            same = labels[:, None] == labels[None, :]
-            return same & ~torch.eye(n, dtype=torch.bool, device=labels.device), ~same
+            return alike.fill_diagonal_(0), unlikeness(alike)
         anchors, positives, others, negatives = mined if len(mined) == 4 else (*mined[:2], mined[0], mined[2])
-        positive = torch.zeros((n, n), dtype=torch.bool, device=labels.device)
-        negative = torch.zeros_like(positive)
-        positive[anchors, positives] = True
-        negative[others, negatives] = True
+        positive, negative = torch.zeros_like(alike), torch.zeros_like(alike)
+        positive[anchors, positives] = alike[anchors, positives]
+        negative[others, negatives] = unlikeness(alike)[others, negatives]
         return positive, negative
 
 
-def contrastive_terms(squared: Tensor, same: Tensor, margin: float) -> Tensor:
-    """Half the squared distance of like pairs; half the squared shortfall from the margin of unlike ones."""
+def contrastive_terms(squared: Tensor, margin: float) -> tuple[Tensor, Tensor]:
+    """What a pair costs if it is alike, half its squared distance; and if not, half its squared shortfall."""
     # The clamp keeps the root's gradient finite where two embeddings coincide.
     distance = squared.clamp(min=1e-12).sqrt()
-    return torch.where(same, squared, (margin - distance).clamp(min=0).square()) / 2
+    return squared / 2, (margin - distance).clamp(min=0).square() / 2
 
 
 def squared_distances(embeddings: Tensor) -> Tensor:
@@ -93,11 +92,7 @@ class SupCon(Loss):
         self.temperature = temperature
 
     def value(self, outputs: Outputs) -> Tensor:
-        if outputs.targets is None:
-            weights = (outputs.labels[:, None] == outputs.labels[None, :]).float()
-        else:
-            weights = overlap(outputs.targets)
-        return weighted_supcon(outputs.embeddings, weights, self.temperature)
+        return weighted_supcon(outputs.embeddings, likeness(outputs), self.temperature)
 
 
 class SoftContrastive(Loss):
@@ -124,7 +119,24 @@ def overlap(distributions: Tensor) -> Tensor:
     tensor([[1.0000, 0.2500],
             [0.2500, 1.0000]])
     """
-    return torch.minimum(distributions[:, None, :], distributions[None, :, :]).sum(dim=2)
+    return shared(distributions[:, None, :], distributions[None, :, :])
+
+
+def shared(one: Tensor, other: Tensor) -> Tensor:
+    """Mass that the distributions along the last axis share."""
+    return torch.minimum(one, other).sum(dim=-1)
+
+
+def likeness(outputs: Outputs) -> Tensor:
+    """How far two images are of one class, (n, n): 1 or 0 by their labels, or the mass that their targets share."""
+    if outputs.targets is None:
+        return (outputs.labels[:, None] == outputs.labels[None, :]).float()
+    return overlap(outputs.targets)
+
+
+def unlikeness(alike: Tensor) -> Tensor:
+    """How far two images are of different classes, (n, n); an image is not unlike itself."""
+    return (1 - alike).clamp(min=0).fill_diagonal_(0)
 
 
 def weighted_supcon(embeddings: Tensor, weights: Tensor, temperature: float) -> Tensor:
@@ -151,21 +163,20 @@ def weighted_supcon(embeddings: Tensor, weights: Tensor, temperature: float) -> 
 
 
 class NTXent(Loss):
-    """Each positive pair against all negatives of its anchor."""
+    """Each positive pair against all negatives of its anchor; a pair of mixed images is partly both."""
 
     def __init__(self, temperature: float) -> None:
         super().__init__()
         self.temperature = temperature
 
     def value(self, outputs: Outputs) -> Tensor:
-        labels = outputs.labels
         scores = outputs.embeddings @ outputs.embeddings.T / self.temperature
-        same = labels[:, None] == labels[None, :]
-        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        alike = likeness(outputs)
+        unlike = unlikeness(alike)
         # A finite stand-in for minus infinity: an anchor without negatives keeps finite gradients.
-        against = scores.masked_fill(same, torch.finfo(scores.dtype).min).logsumexp(dim=1, keepdim=True)
-        usable = same & ~itself & ~same.all(dim=1, keepdim=True)
-        return mean_of(F.softplus(against - scores), usable)
+        against = (scores + unlike.log().clamp(min=-1e30)).logsumexp(dim=1, keepdim=True)
+        usable = (unlike > 0).any(dim=1, keepdim=True)
+        return weighted_mean(F.softplus(against - scores), alike.fill_diagonal_(0) * usable)
 
 
 class MultiSimilarity(Loss):

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ferembed.data.augmentation import Mix, augment
-from ferembed.data.dataset import FaceDataset
+from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.data.ferplus import refined_targets
 from ferembed.data.image_files import ImageFiles
 from ferembed.training.loaders import FaceLoader, RowBatch, RowChunks, TrainingLoader, make_batches
 from ferembed.training.recipe import Recipe
@@ -21,7 +22,7 @@ from ferembed.training.recipe import Recipe
 
 @dataclass
 class FaceBatch:
-    """Images (n, channels, h, w) in [0, 1], labels (n,), votes (n, v) where known, targets (n, c) after mixup."""
+    """Images (n, channels, h, w) in [0, 1], labels (n,), votes (n, v) where known, targets (n, c) if mixed or voted."""
 
     images: Tensor
     labels: Tensor
@@ -32,12 +33,13 @@ class FaceBatch:
 class FaceTensors:
     """A data set as tensors, moved to the device of the first batch that is asked for; files stay files."""
 
-    def __init__(self, faces: FaceDataset, *, channels: int) -> None:
+    def __init__(self, faces: FaceDataset, *, channels: int, targets: NDArray[np.float32] | None = None) -> None:
         self._channels = channels
         self.files = faces.images if isinstance(faces.images, ImageFiles) else None
         self._images = None if self.files is not None else as_batch(torch.from_numpy(np.array(faces.images)), channels)
         self._labels = torch.from_numpy(np.array(faces.labels))
         self._votes = None if faces.votes is None else torch.from_numpy(np.array(faces.votes))
+        self._targets = None if targets is None else torch.from_numpy(np.array(targets))
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -49,12 +51,14 @@ class FaceTensors:
             self._images = None if self._images is None else self._images.to(rows.device)
             self._labels = self._labels.to(rows.device)
             self._votes = None if self._votes is None else self._votes.to(rows.device)
+            self._targets = None if self._targets is None else self._targets.to(rows.device)
         if batch.pixels is None:
             assert self._images is not None
             images = self._images[rows]
         else:
             images = as_batch(batch.pixels, self._channels)
-        return FaceBatch(images, self._labels[rows], None if self._votes is None else self._votes[rows])
+        votes, targets = (None if known is None else known[rows] for known in (self._votes, self._targets))
+        return FaceBatch(images, self._labels[rows], votes, targets)
 
 
 def as_batch(images: Tensor, channels: int) -> Tensor:
@@ -75,7 +79,7 @@ class FaceData(pl.LightningDataModule):
         self._recipe = recipe
         self._train_labels, self._num_classes = train.labels, len(train.classes)
         channels = recipe.encoder.channels
-        self.train_faces = FaceTensors(train, channels=channels)
+        self.train_faces = FaceTensors(train, channels=channels, targets=soft_targets(recipe, train))
         self.validation_faces = FaceTensors(validation, channels=channels)
         rows = np.random.default_rng(recipe.seed).permutation(len(train))
         self._gallery_rows = np.sort(rows[: recipe.validation_gallery])
@@ -115,11 +119,29 @@ class FaceData(pl.LightningDataModule):
         """The batch augmented and, where the recipe says so, mixed: images, targets and votes alike."""
         config, labels, votes = self._recipe.augment, plain.labels, plain.votes
         images = augment(plain.images, config, generator)
+        targets = plain.targets
         if not config.mixup:
-            return FaceBatch(images, labels, votes)
+            return FaceBatch(images, labels, votes, targets)
         mix = Mix.draw(len(labels), config.mixup, generator, labels.device)
-        targets = mix(F.one_hot(labels, self._num_classes).float())
+        targets = mix(F.one_hot(labels, self._num_classes).float() if targets is None else targets)
         return FaceBatch(mix(images), labels, None if votes is None else mix(votes), targets)
+
+
+def soft_targets(recipe: Recipe, train: FaceDataset) -> NDArray[np.float32] | None:
+    """What a recipe teaches of each face, shape (n, c), where that is not one class.
+
+    Raises
+    ------
+    DataError
+        If it asks for annotators' votes and there are none.
+    """
+    if recipe.labels == "given" and not recipe.refinement:
+        return None
+    if train.votes is None:
+        raise DataError("the recipe refines labels by annotators' votes, and the training split has none.")
+    if recipe.labels == "votes":
+        return train.votes
+    return refined_targets(train.labels, train.votes, len(train.classes), recipe.refinement)
 
 
 def _unchanged(plain: FaceBatch) -> FaceBatch:

@@ -30,6 +30,7 @@ from ferembed.training.hard_negatives import MineHardNegatives
 from ferembed.training.module import MetricLearner
 from ferembed.training.progress import progress_callbacks
 from ferembed.training.recipe import Recipe
+from ferembed.training.runs import best_weights, start_from
 from ferembed.training.signals import SaveOnSignal
 from ferembed.training.yaml_errors import RecipeError
 
@@ -42,6 +43,8 @@ def fit_network(
     validation: FaceDataset,
     out: str | os.PathLike[str],
     *,
+    start: Network | None = None,
+    teachers: Sequence[Network] = (),
     accelerator: str = "auto",
     devices: int | str | Sequence[int] = 1,
     strategy: str = "auto",
@@ -57,6 +60,10 @@ def fit_network(
     out : path
         Folder for checkpoints (``checkpoints/``), CSV and TensorBoard logs (``logs/``) and the losses' own parameters
         (``losses.safetensors``). If it holds a checkpoint, training goes on from it.
+    start : Network, optional
+        Trained weights to start from instead of random ones.
+    teachers : sequence of Network
+        What the ``distillation`` loss learns from, in evaluation mode.
     accelerator, devices, strategy
         As of :class:`lightning.pytorch.Trainer`: where to compute, on how many devices, and how they work together.
     callbacks : sequence of Callback
@@ -88,7 +95,7 @@ def fit_network(
         raise DataError(f"train names the classes {train.classes}, validation {validation.classes}: they must agree.")
     folder = Path(out)
     checkpoints = folder / "checkpoints"
-    module = make_learner(recipe, train)
+    module = make_learner(recipe, train, start=start, teachers=teachers)
     trainer = _trainer(
         recipe, folder, checkpoints, callbacks, accelerator=accelerator, devices=devices, strategy=strategy
     )
@@ -96,14 +103,16 @@ def fit_network(
     with _quiet(), explain_memory(recipe):
         trainer.fit(module, FaceData(recipe, train, validation), ckpt_path=last if last.is_file() else None)
     wait_for_all()
-    module.load_state_dict(SafetensorsCheckpointIO().load_checkpoint(checkpoints / "best.ckpt")["state_dict"])
+    module.load_state_dict(best_weights(folder))
     if is_first():
         with atomic_path(folder / "losses.safetensors") as draft:
             save_file({k: v.contiguous() for k, v in module.loss.state_dict().items()}, draft)
     return module.network.cpu().eval()
 
 
-def make_learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
+def make_learner(
+    recipe: Recipe, train: FaceDataset, *, start: Network | None = None, teachers: Sequence[Network] = ()
+) -> MetricLearner:
     torch.manual_seed(recipe.seed)
     needs = frozenset[str]().union(*(loss.needs for loss in recipe.losses))
     if "vote_logits" in needs and train.votes is None:
@@ -113,6 +122,8 @@ def make_learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
         num_classes=len(train.classes) if "logits" in needs else 0,
         num_vote_classes=len(train.vote_classes) if "vote_logits" in needs else 0,
     )
+    if start is not None:
+        start_from(start, network)
     loss = CombinedLoss(
         recipe.losses,
         num_classes=len(train.classes),
@@ -121,7 +132,7 @@ def make_learner(recipe: Recipe, train: FaceDataset) -> MetricLearner:
     )
     if recipe.compile:
         network.compile()
-    return MetricLearner(recipe, network.to(memory_format=torch.channels_last), loss, train.classes)
+    return MetricLearner(recipe, network.to(memory_format=torch.channels_last), loss, train.classes, teachers)
 
 
 def _trainer(

@@ -22,16 +22,26 @@ from ferembed.training.recipe import OptimizerConfig, Recipe
 class MetricLearner(pl.LightningModule):
     """A network, the losses it is trained with, and k-NN accuracy as what validation selects by."""
 
-    def __init__(self, recipe: Recipe, network: Network, loss: CombinedLoss, classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        network: Network,
+        loss: CombinedLoss,
+        classes: Sequence[str],
+        teachers: Sequence[Network] = (),
+    ) -> None:
         super().__init__()
         self.recipe = recipe
         self.network = network
         self.loss = loss
         self.classes = tuple(classes)
+        self._teachers = tuple(teachers)  # a tuple, so that they are neither trained nor saved
         self._means = RunningMeans()
         self._seen: list[list[tuple[Tensor, Tensor | None, Tensor]]] = [[], []]
 
     def on_train_start(self) -> None:
+        for teacher in self._teachers:
+            teacher.to(self.device)
         restore_layout(self.optimizers().optimizer)  # type: ignore[union-attr]
 
     def on_train_epoch_start(self) -> None:
@@ -43,7 +53,8 @@ class MetricLearner(pl.LightningModule):
 
     def training_step(self, batch: FaceBatch, batch_idx: int) -> Tensor:
         embeddings, logits, vote_logits = self.network(batch.images)
-        outputs = Outputs(embeddings, batch.labels, logits, batch.votes, vote_logits, batch.targets)
+        taught = answers(self._teachers, batch.images) if self._teachers else None
+        outputs = Outputs(embeddings, batch.labels, logits, batch.votes, vote_logits, batch.targets, taught)
         total: Tensor
         total, parts = self.loss(gather_outputs(outputs))
         self._means.add({"loss": total.detach(), **parts})
@@ -79,6 +90,13 @@ class MetricLearner(pl.LightningModule):
         total, warmup = epoch * self.recipe.epochs, round(epoch * self.recipe.optimizer.warmup_epochs)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+@torch.no_grad()
+def answers(teachers: Sequence[Network], images: Tensor) -> Tensor:
+    """Mean log probabilities of the teachers' softmax heads; shape (n, c)."""
+    said = [teacher(images)[1].float().log_softmax(dim=1) for teacher in teachers]
+    return torch.stack(said).mean(dim=0)
 
 
 class RunningMeans:

@@ -22,12 +22,12 @@ class EpochLines(Callback):
         self._started, self._first_epoch = time.monotonic(), trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        values = trainer.callback_metrics  # asked for by all processes, for it is theirs together
         if not trainer.is_global_zero:
             return
         done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
         spent = time.monotonic() - self._started
         left = spent / (done - self._first_epoch) * (total - done)
-        values = trainer.callback_metrics
         figures = "".join(f"  {name} {_percent(values, key)}" for name, key in _FIGURES.items())
         loss = float(values.get("train/loss", float("nan")))
         self._console.print(f"epoch {done:3d}/{total}  loss {loss:.3f}{figures}  {spent:4.0f} s, {left:.0f} s left")

@@ -12,8 +12,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ferembed.data.augmentation import AugmentConfig
-from ferembed.losses.specs import AnyLoss, CrossEntropy, SupCon
+from ferembed.losses.specs import AnyLoss, Contrastive, CrossEntropy, SupCon
 from ferembed.training.yaml_errors import RecipeError, explain
+
+WITHOUT_EFFECT: tuple[str, ...] = ("description", "workers")
+"""Fields that leave a run as it is: it may go on under other values of them."""
 
 
 class _Frozen(BaseModel):
@@ -99,6 +102,18 @@ class Recipe(_Frozen):
     """The network."""
     losses: tuple[AnyLoss, ...] = Field(default=(CrossEntropy(label_smoothing=0.1), SupCon(weight=0.5)), min_length=1)
     """The losses; their weighted sum is minimised."""
+    teachers: tuple[str, ...] = ()
+    """Folders of runs, exported files or names of shipped recognisers, whose mean answer to each batch the
+    ``distillation`` loss learns."""
+    start: str | None = None
+    """A run's folder, an exported file or the name of a shipped recogniser, whose encoder and, for the same classes,
+    softmax head training starts from; none for random weights."""
+    labels: Literal["given", "votes"] = "given"
+    """Each face's own label; or the distribution of its annotators' votes, named by the largest: faces without a usable
+    vote are left out, and losses that know distributions learn the whole of it."""
+    refinement: float = Field(default=0.0, ge=0, le=1)
+    """Share of each training target that annotators' votes decide: the labels that faces with such votes have. Losses
+    that know distributions learn it."""
     batches: BatchConfig = BatchConfig()
     """How rows become batches."""
     augment: AugmentConfig = AugmentConfig()
@@ -125,6 +140,28 @@ class Recipe(_Frozen):
     def _pairs_are_even(self) -> Recipe:
         if self.batches.kind == "pairs" and self.batches.size % 2:
             raise ValueError(f"batches of pairs need an even size, not {self.batches.size}")
+        return self
+
+    @model_validator(mode="after")
+    def _twins_come_in_pairs(self) -> Recipe:
+        twins = any(isinstance(loss, Contrastive) and loss.pairs == "twins" for loss in self.losses)
+        if twins and self.batches.kind != "pairs":
+            raise ValueError(
+                "the contrastive loss with pairs: twins compares rows that the sampler paired: set batches.kind to "
+                f"pairs, not {self.batches.kind}, or pairs of the loss to batch"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_are_heard(self) -> Recipe:
+        if any(loss.name == "distillation" for loss in self.losses) != bool(self.teachers):
+            raise ValueError("teachers and the distillation loss go together: give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_refined_or_votes(self) -> Recipe:
+        if self.labels == "votes" and self.refinement:
+            raise ValueError("labels: votes are learnt whole: set refinement to 0, or labels to given")
         return self
 
     @classmethod
@@ -200,9 +237,9 @@ class Recipe(_Frozen):
             raise RecipeError(explain(error)) from error
 
     def differences(self, other: Recipe) -> list[str]:
-        """The fields in which two recipes differ, as ``field: mine / theirs``, the description left out."""
+        """The fields in which two recipes differ, as ``field: mine / theirs``, but for those that change no result."""
         mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
-        keys = [key for key in {**mine, **theirs} if key != "description" and mine.get(key) != theirs.get(key)]
+        keys = [key for key in {**mine, **theirs} if key not in WITHOUT_EFFECT and mine.get(key) != theirs.get(key)]
         return [f"{key}: {mine.get(key)} / {theirs.get(key)}" for key in keys]
 
 

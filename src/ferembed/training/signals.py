@@ -21,8 +21,9 @@ class Interrupted(SystemExit):
 class SaveOnSignal(Callback):
     """At the first SIGTERM or SIGINT, writes a checkpoint after the batch in flight and ends the process.
 
-    The exit code is 128 plus the signal's number, as shells give it. A second signal ends the process at once. Where
-    several processes train together, a signal to one of them stops all.
+    After the last batch of an epoch the epoch is ended first, with its validation and its own checkpoint. The exit code
+    is 128 plus the signal's number, as shells give it. A second signal ends the process at once. Where several
+    processes train together, a signal to one of them stops all.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -37,15 +38,27 @@ class SaveOnSignal(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.strategy.reduce_boolean_decision(bool(self._received), all=False):
-            trainer.save_checkpoint(self._checkpoint)
-            raise Interrupted(128 + (self._received or signal.SIGTERM))
+        # A run that goes on from a checkpoint of an epoch's last batch would leave its validation out.
+        if not trainer.is_last_batch:
+            self._stop_if_told(trainer, save=True)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._stop_if_told(trainer, save=False)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._stop_if_told(trainer, save=False)
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self._restore()
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         self._restore()
+
+    def _stop_if_told(self, trainer: pl.Trainer, *, save: bool) -> None:
+        if trainer.strategy.reduce_boolean_decision(bool(self._received), all=False):
+            if save:
+                trainer.save_checkpoint(self._checkpoint)
+            raise Interrupted(128 + (self._received or signal.SIGTERM))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._received = number

@@ -16,7 +16,15 @@ class RecipeError(ValueError):
 def explain(error: ValidationError, text: str = "", source: str = "the recipe") -> str:
     """One sentence for each field that failed, with its line in ``text`` where it stands there."""
     root = yaml.compose(text) if text else None
-    return "\n".join(_sentence(problem, root, source) for problem in error.errors())
+    problems = error.errors()
+    return "\n".join(_sentence(each, root, source) for each in problems if not _follows(each, problems))
+
+
+def _follows(problem: Any, problems: Sequence[Any]) -> bool:
+    """Whether a list is only too short because items of it, of which others speak, are wrong."""
+    place = problem["loc"]
+    within = any(each["loc"][: len(place)] == place for each in problems if len(each["loc"]) > len(place))
+    return bool(problem["type"] == "too_short" and within)
 
 
 def _sentence(problem: Any, root: yaml.Node | None, source: str) -> str:
@@ -27,7 +35,8 @@ def _sentence(problem: Any, root: yaml.Node | None, source: str) -> str:
         return f"{where}: there is no field {path!r}."
     given = problem["input"]
     shown = "" if isinstance(given, dict | list) or problem["type"] == "missing" else f" (got {given!r})"
-    return f"{where}: {path or 'recipe'}: {message[:1].lower() + message[1:].rstrip('.')}{shown}."
+    sentence = f"{where}: {path or 'recipe'}: {message[:1].lower() + message[1:].rstrip('.')}{shown}"
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def _locate(root: yaml.Node | None, loc: Sequence[Any]) -> tuple[str, int | None]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator, Field
 
 from .base import LossSpec, MinerSpec, SamplerName, by_name, check_name
-from .classification import BalancedSoftmax, CrossEntropy, LogitAdjustment, SoftCrossEntropy, SquaredHinge
+from .classification import BalancedSoftmax, CrossEntropy, Distillation, LogitAdjustment, SoftCrossEntropy, SquaredHinge
 from .contrastive import NTXent, SoftContrastive, SupCon
 from .miners import MINERS, Angular, AnyMiner, EasyPositive, Everything, Hard, MultiSimilarityMiner, SemiHard
 from .pairwise import Circle, Contrastive, MultiSimilarity, Triplet
@@ -33,6 +33,7 @@ LOSSES: dict[str, type[LossSpec]] = {
         LogitAdjustment,
         BalancedSoftmax,
         SoftCrossEntropy,
+        Distillation,
         SquaredHinge,
     )
 }
@@ -55,6 +56,7 @@ AnyLoss: TypeAlias = Annotated[
     | LogitAdjustment
     | BalancedSoftmax
     | SoftCrossEntropy
+    | Distillation
     | SquaredHinge,
     Field(discriminator="name"),
     BeforeValidator(by_name("loss", tuple(LOSSES))),
@@ -132,6 +134,7 @@ __all__ = [
     "Contrastive",
     "CosFace",
     "CrossEntropy",
+    "Distillation",
     "EasyPositive",
     "Everything",
     "Hard",

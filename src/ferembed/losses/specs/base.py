@@ -25,7 +25,8 @@ class LossSpec(Spec):
     """A loss by name, with its parameters; ``build`` makes the module that computes it."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
-    """Fields of ``Outputs`` that the loss needs besides embeddings and labels: "logits", "votes", "vote_logits"."""
+    """Fields of ``Outputs`` that the loss needs besides embeddings and labels: "logits", "votes", "vote_logits",
+    "teacher_logits"."""
 
     name: str
     """Name of the loss."""

@@ -175,6 +175,44 @@ class SoftCrossEntropy(LossSpec):
         return classification.SoftCrossEntropy()
 
 
+class Distillation(HeadSpec):
+    """Cross-entropy of the softmax head against the mean answer of the recipe's ``teachers`` to the same batch.
+
+    The teachers see the images as the network does, augmented and mixed. Both answers are softened by the temperature,
+    and the loss is multiplied by its square, so that the gradient keeps its size.
+
+    Notes
+    -----
+    Batch: any, in a recipe with ``teachers``.
+
+    Sampler: natural.
+
+    Related: ``soft_cross_entropy`` learns the annotators' distributions instead of a network's.
+
+    Examples
+    --------
+    >>> sorted(Distillation(temperature=2.0).needs)
+    ['logits', 'teacher_logits']
+
+    References
+    ----------
+    Hinton, Vinyals and Dean (2015), Distilling the Knowledge in a Neural Network; Beyer et al. (2022), Knowledge
+    Distillation: A Good Teacher is Patient and Consistent.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"logits", "teacher_logits"})
+
+    name: Literal["distillation"] = "distillation"
+
+    temperature: float = Field(default=2.0, gt=0)
+    """Both sides' logits are divided by it."""
+
+    def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
+        from ferembed.losses import classification
+
+        return classification.Distillation(self.temperature)
+
+
 class SquaredHinge(HeadSpec):
     """A linear SVM in place of the softmax: one class against the rest, squared hinge, summed over the classes.
 

@@ -100,7 +100,8 @@ class NTXent(LossSpec):
 
     Notes
     -----
-    Batch: large, at least two classes, one of them with two images.
+    Batch: large, at least two classes, one of them with two images. After mixup a pair is a positive by the mass that
+    its two mixed targets share and a negative by the rest.
 
     Sampler: class-balanced.
 

@@ -24,7 +24,8 @@ class Contrastive(LossSpec):
     -----
     Batch: with ``pairs="twins"`` an even number of images, rows 0 and 1, 2 and 3, ... being the pairs, and the loss
     is the mean over them; with ``pairs="batch"`` any batch: all its pairs count, and positives and negatives, of
-    which there are many more, weigh one half each.
+    which there are many more, weigh one half each. After mixup a pair is a positive by the mass that its two mixed
+    targets share and a negative by the rest.
 
     Sampler: ``PairBatches`` for twins, class-balanced otherwise.
 
