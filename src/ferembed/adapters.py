@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +41,45 @@ class TorchMember(FittedMember):
         self.module = module
         self.classes = classes
         self.batch_size = batch_size
+
+    @classmethod
+    def from_timm(
+        cls,
+        name: str,
+        checkpoint: str | os.PathLike[str],
+        classes: Sequence[Any],
+        *,
+        batch_size: int = 256,
+        **arguments: Any,
+    ) -> TorchMember:
+        """A classifier of timm with the weights in a checkpoint.
+
+        Parameters
+        ----------
+        name : str
+            Any name of :func:`timm.list_models`.
+        checkpoint : path
+            A safetensors file, or a torch one that holds tensors only; no code in it is run.
+        classes : sequence of str or int
+            The class of each column.
+        batch_size : int, default=256
+            Rows at once.
+        **arguments
+            Of :func:`timm.create_model`, such as ``in_chans=1``.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        RuntimeError
+            If its weights are not those of the model.
+        """
+        import timm
+
+        if not Path(checkpoint).is_file():
+            raise FileNotFoundError(f"There is no checkpoint {checkpoint}.")
+        module = timm.create_model(name, checkpoint_path=str(checkpoint), num_classes=len(classes), **arguments)
+        return cls(module, classes, batch_size=batch_size)
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Probabilities of the classes, float64 of shape ``(n, c)``; the module is left in the mode it was in.

@@ -18,6 +18,7 @@ from sklearn.svm import LinearSVC
 from ferembed.estimators import (
     CalibratedClassifier,
     IsotonicCalibration,
+    KNNClassifier,
     TemperatureScaling,
     calibration_from_dict,
     fit_calibration,
@@ -71,6 +72,14 @@ def test_isotonic_is_scikit_learns_but_for_its_floor(overlapping):
     np.testing.assert_allclose(ours, theirs, atol=4 / len(y_val))
     assert (ours > 0).all()
     assert (theirs == 0).any()
+
+
+def test_scikit_learn_calibrates_our_votes_and_agrees(overlapping):
+    X, y, X_val, y_val, X_new = overlapping
+    votes = FrozenEstimator(KNNClassifier(15).fit(X, y))
+    ours = CalibratedClassifier(votes).fit(X_val, y_val).predict_proba(X_new)
+    theirs = CalibratedClassifierCV(votes, method="temperature").fit(X_val, y_val).predict_proba(X_new)
+    np.testing.assert_allclose(ours, theirs, atol=2e-6)
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])

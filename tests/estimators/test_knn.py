@@ -3,6 +3,8 @@
 import json
 import math
 import pickle
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -266,6 +268,63 @@ class TestGrowth:
         assert_allclose(fitted.predict_proba(X), knn().fit(X[weight > 0], y[weight > 0]).predict_proba(X))
         with pytest.raises(ValueError, match=r"non-zero|all are 0"):
             knn().fit(X, y, sample_weight=np.zeros(90))
+
+
+class TestThreads:
+    @pytest.mark.parametrize("change", ["forget", "partial_fit"])
+    def test_a_change_waits_until_an_answer_is_given(self, change, monkeypatch):
+        X, y = clouds()
+        fitted = knn(k=1).fit(X, y)
+        expected = fitted.predict(X)
+        calls = {"forget": lambda: fitted.forget(2), "partial_fit": lambda: fitted.partial_fit(X, y - 3, [-3, -2, -1])}
+        writer = threading.Thread(target=calls[change])
+        search = fitted.gallery_.search
+
+        def interrupted(*asked):
+            found = search(*asked)
+            writer.start()
+            writer.join(0.2)
+            return found
+
+        monkeypatch.setattr(fitted.gallery_, "search", interrupted)
+        assert_array_equal(fitted.predict(X), expected)
+        writer.join(10)
+        assert fitted.classes_.tolist() == ([0, 1] if change == "forget" else [-3, -2, -1, 0, 1, 2])
+
+    def test_eight_readers_beside_a_writer(self):
+        """Classes come and go, and row weights; every answer must be a distribution over the classes of one moment."""
+        X, y = clouds(600)
+        fitted = knn(index="flat").fit(X, y, sample_weight=np.linspace(0.5, 2, 600))
+        stop, faults, answers = threading.Event(), [], []
+
+        def read(seed):
+            queries = np.random.default_rng(seed).normal(size=(3, 5))
+            while not stop.is_set():
+                try:
+                    proba = fitted.predict_proba(queries)
+                    assert proba.shape[1] in (3, 4)
+                    assert_allclose(proba.sum(axis=1), 1)
+                    assert set(fitted.predict(queries)) <= {0, 1, 2, 9}
+                    assert (fitted.kneighbors(queries, 5)[1] >= 0).all()
+                    answers.append(seed)
+                except BaseException as error:  # a reader's thread has nobody to raise to
+                    faults.append(error)
+                    return
+
+        readers = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
+        for reader in readers:
+            reader.start()
+        start, changes = time.monotonic(), 0
+        while time.monotonic() < start + (1 if changes > 3 and len(set(answers)) == 8 else 30) and not faults:
+            fitted.partial_fit(X[:20], np.full(20, 9), classes=[9], sample_weight=np.full(20, 1.5))
+            fitted.forget(9)
+            changes += 1
+        stop.set()
+        for reader in readers:
+            reader.join(20)
+        assert not faults, faults[0]
+        assert set(answers) == set(range(8))
+        assert changes > 3
 
 
 class TestPrototypes:

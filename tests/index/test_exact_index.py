@@ -58,6 +58,7 @@ def test_is_an_index_that_may_be_empty(kind):
     index.add(np.zeros((0, 3)))
     index.remove([])
     assert len(index) == 0
+    assert index.recall() == 1
     assert index.search(np.zeros((0, 3)), k=1).ids.shape == (0, 1)
 
 

@@ -204,6 +204,7 @@ def test_finds_as_many_as_there_are(kind):
     index = make_index(kind, 16)
     index.add(clustered(1000, 16, seed=7), labels=np.arange(1000) % 3)
     index.remove(np.arange(100))
+    assert index.reconstruct([]).shape == (0, 16)
     queries = clustered(4, 16, seed=8)
     assert (np.sort(index.search(queries, 900).ids, axis=1) == np.arange(100, 1000)).all()
     assert (index.search(queries, 250, filter=[1]).ids >= 0).all()

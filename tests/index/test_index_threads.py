@@ -41,8 +41,9 @@ def test_eight_readers_beside_a_writer(kind, monkeypatch):
     readers = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
     for reader in readers:
         reader.start()
-    until, next_id = time.monotonic() + 1.5, 500
-    while time.monotonic() < until:
+    start, next_id = time.monotonic(), 500
+    # Longer on a busy machine, where a second and a half may not do.
+    while time.monotonic() < start + (1.5 if next_id > 1000 and len(set(searches)) == 8 else 30) and not faults:
         ids = np.arange(next_id, next_id + 40)
         index.add(rng.normal(size=(40, DIM)), ids=ids, labels=ids % 10)
         next_id += 40
@@ -97,6 +98,23 @@ def test_a_child_forked_after_a_threaded_search_can_search_and_add(kind):
         thread.join()
     """)
     assert lines == ["0", "0", "0"]
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf"])
+@pytest.mark.parametrize("count", [1, 1000])
+def test_no_call_takes_threads_from_torch(kind, count):
+    assert run(f"""
+        import numpy as np, torch
+        from ferembed.index import make_index
+        torch.set_num_threads(3)
+        rng = np.random.default_rng(0)
+        index = make_index({kind!r}, 64)
+        index.add(rng.normal(size=(6000, 64)))
+        index.search(rng.normal(size=({count}, 64)), 5)
+        index.reconstruct(np.arange(2000))
+        index.remove([3])
+        print(torch.get_num_threads())
+    """) == ["3"]
 
 
 def test_importing_the_index_loads_neither_faiss_nor_torch():

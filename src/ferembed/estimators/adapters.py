@@ -221,7 +221,7 @@ class TableMember(FittedMember):
 
 def _onnx_session(path: Path) -> Any:
     try:
-        import onnxruntime  # type: ignore[import-not-found,unused-ignore]
+        import onnxruntime  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError as error:
         raise ImportError("ONNX files need onnxruntime: pip install 'ferembed[onnx]'") from error
     if not path.is_file():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ferembed.estimators.weights import counted, tally
 from ferembed.index._growing import GrowingArray
+from ferembed.index._lock import ReadWriteLock
 
 if TYPE_CHECKING:
     from ferembed.index import Index
@@ -29,6 +30,11 @@ class Gallery:
         Holds the vectors; empty at first.
     classes : int
         Number of classes.
+
+    Attributes
+    ----------
+    lock : ReadWriteLock
+        For the owner to hold: to read for as long as an answer takes, to write while rows or classes change.
     """
 
     class_mass: NDArray[np.float64]
@@ -37,6 +43,7 @@ class Gallery:
 
     def __init__(self, index: Index, classes: int) -> None:
         self.index = index
+        self.lock = ReadWriteLock()
         self._put(np.zeros((0, classes), np.float32), np.zeros(0, np.int64), None)
 
     @property
@@ -63,7 +70,6 @@ class Gallery:
         if weights is not None and self._weights is None:
             self._weights = grown(np.ones(start))
         given = np.ones(added) if weights is None else weights
-        # The tables grow before the index, so that a search beside this call never meets a row without its votes.
         if self._weights is not None:
             self._weights.append(given)
         self._votes.append(votes)

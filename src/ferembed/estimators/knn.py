@@ -90,6 +90,8 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
 
     A vector of zeros has no direction: its similarity to everything is 0.
 
+    Many threads may ask beside one that adds or forgets: an answer sees the gallery before a change or after it.
+
     Examples
     --------
     >>> X = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
@@ -199,14 +201,15 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         if not hasattr(self, "gallery_"):
             return self.fit(X, y, sample_weight, votes, classes)
         X, y = self._checked(X, y, reset=False)
-        known = self.classes_
-        admitted = known if classes is None else np.union1d(known, np.asarray(classes))
-        codes, row_weights = label_codes(y, admitted), copies(sample_weight, X)
-        marked = marked_ballots(codes, votes, known if classes is None else classes, admitted)
-        if len(admitted) > len(known):
-            self.gallery_.admit(label_codes(known, admitted), len(admitted))
-        self.classes_ = admitted
-        self.gallery_.add(X, marked, codes, row_weights)
+        with self.gallery_.lock.write():
+            known = self.classes_
+            admitted = known if classes is None else np.union1d(known, np.asarray(classes))
+            codes, row_weights = label_codes(y, admitted), copies(sample_weight, X)
+            marked = marked_ballots(codes, votes, known if classes is None else classes, admitted)
+            if len(admitted) > len(known):
+                self.gallery_.admit(label_codes(known, admitted), len(admitted))
+            self.classes_ = admitted
+            self.gallery_.add(X, marked, codes, row_weights)
         return self
 
     def forget(self, label: Any) -> KNNClassifier:
@@ -218,13 +221,14 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
             If there is no such class, or no other.
         """
         check_is_fitted(self)
-        code = np.flatnonzero(self.classes_ == label)
-        if not code.size:
-            raise ValueError(f"there is no class {label!r} to forget; the classes are {self.classes_.tolist()}.")
-        if len(self.classes_) == 1:
-            raise ValueError(f"{label!r} is the only class: a classifier needs one.")
-        self.gallery_.forget(int(code[0]))
-        self.classes_ = np.delete(self.classes_, code[0])
+        with self.gallery_.lock.write():
+            code = np.flatnonzero(self.classes_ == label)
+            if not code.size:
+                raise ValueError(f"there is no class {label!r} to forget; the classes are {self.classes_.tolist()}.")
+            if len(self.classes_) == 1:
+                raise ValueError(f"{label!r} is the only class: a classifier needs one.")
+            self.gallery_.forget(int(code[0]))
+            self.classes_ = np.delete(self.classes_, code[0])
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -240,13 +244,14 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
             Rows sum to 1; columns follow ``classes_``.
         """
         queries = self._queries(X)
-        similarities, rows = self.gallery_.search(queries, self.gallery_.reach(self.k_))
-        return self._vote(similarities, rows, self.k_, self.temperature_)
+        with self.gallery_.lock.read():
+            return self._answers(queries)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The most probable class of each row, shape (n,); of equally probable ones the first in ``classes_``."""
-        probabilities = self.predict_proba(X)
-        return cast("NDArray[Any]", self.classes_[probabilities.argmax(axis=1)])
+        queries = self._queries(X)
+        with self.gallery_.lock.read():
+            return cast("NDArray[Any]", self.classes_[self._answers(queries).argmax(axis=1)])
 
     def save(self, path: str | Path) -> None:
         """Write settings, votes and index into the folder ``path``. An ``index`` given as an object is saved as "auto".
@@ -254,9 +259,11 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         The folder as a whole is not atomic: wrap the call in :func:`ferembed.storage.atomic_folder`.
         """
         folder = Path(path)
+        check_is_fitted(self)
         found = {"k": int(self.k_), "temperature": float(self.temperature_)}
-        write_classifier(folder, self, found, self.gallery_.arrays())
-        self.index_.save(folder / "index")
+        with self.gallery_.lock.read():
+            write_classifier(folder, self, found, self.gallery_.arrays())
+            self.index_.save(folder / "index")
 
     @classmethod
     def load(cls, path: str | Path) -> KNNClassifier:

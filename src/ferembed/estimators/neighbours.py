@@ -58,16 +58,18 @@ class NeighboursMixin:
             If more neighbours are asked for than there are.
         """
         check_is_fitted(self)
-        most = len(self.gallery_) - (X is None)
-        count = min(self.k_, most) if n_neighbors is None else n_neighbors
-        if not 1 <= count <= most:
-            raise ValueError(f"n_neighbors must be from 1 to the {most} rows there are, not {count}.")
-        if X is None:
-            own = self.index_.ids
-            similarities, rows = self.gallery_.search(self.index_.reconstruct(own), count + 1)
-            similarities, rows = leave_own_out(similarities, rows, own)
-        else:
-            similarities, rows = self.gallery_.search(self._queries(X), count)
+        queries = None if X is None else self._queries(X)
+        with self.gallery_.lock.read():
+            most = len(self.gallery_) - (queries is None)
+            count = min(self.k_, most) if n_neighbors is None else n_neighbors
+            if not 1 <= count <= most:
+                raise ValueError(f"n_neighbors must be from 1 to the {most} rows there are, not {count}.")
+            if queries is None:
+                own = self.index_.ids
+                similarities, rows = self.gallery_.search(self.index_.reconstruct(own), count + 1)
+                similarities, rows = leave_own_out(similarities, rows, own)
+            else:
+                similarities, rows = self.gallery_.search(queries, count)
         return (cosine_distances(similarities), rows) if return_distance else rows
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -77,7 +79,8 @@ class NeighboursMixin:
         Detection with Deep Nearest Neighbors" (2022). Shape (n,).
         """
         queries = self._queries(X)
-        similarities, _ = self.gallery_.search(queries, min(self.k_, len(self.gallery_)))
+        with self.gallery_.lock.read():
+            similarities, _ = self.gallery_.search(queries, min(self.k_, len(self.gallery_)))
         return -np.minimum(cosine_distances(similarities[:, -1]), 2.0)
 
     def _queries(self, X: ArrayLike) -> Floats:

@@ -45,13 +45,18 @@ class VoteMixin:
             lambda k, temperature: self._vote(similarities, near, k, temperature), asked[rows], ks, temperatures
         )
 
+    def _answers(self, queries: Floats) -> NDArray[np.float64]:
+        similarities, rows = self.gallery_.search(queries, self.gallery_.reach(self.k_))
+        return self._vote(similarities, rows, self.k_, self.temperature_)
+
     def leave_one_out(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Probabilities, shape (n, c), of gallery rows by number, each asked as if it were not in the gallery."""
         if not len(rows):
             return np.empty((0, self.gallery_.votes.shape[1]))
-        count = min(self.gallery_.reach(self.k_) + 1, len(self.gallery_))
-        similarities, near = self.gallery_.search(self.gallery_.index.reconstruct(rows), count)
-        return self._vote(*leave_own_out(similarities, near, rows), self.k_, self.temperature_)
+        with self.gallery_.lock.read():
+            count = min(self.gallery_.reach(self.k_) + 1, len(self.gallery_))
+            similarities, near = self.gallery_.search(self.gallery_.index.reconstruct(rows), count)
+            return self._vote(*leave_own_out(similarities, near, rows), self.k_, self.temperature_)
 
     def _vote(self, similarities: Floats, rows: NDArray[np.int64], k: int, temperature: float) -> NDArray[np.float64]:
         reach = self.gallery_.reach(k)

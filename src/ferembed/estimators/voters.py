@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ferembed.estimators.calibrated import CalibratedClassifier
-from ferembed.estimators.calibration import CalibrationMethod
+from ferembed.estimators.calibration import CalibrationMethod, fit_calibration
 from ferembed.estimators.knn import KNNClassifier
 from ferembed.estimators.pooling import pool_probabilities
 from ferembed.estimators.probabilities import Codes, Floats
@@ -30,6 +32,11 @@ MAX_LOSS = 0.0025
 Half of the 0.5 points that are promised, since the same faces fit the calibration.
 """
 
+ENOUGH = 25
+"""Held-out faces of the rarest class from which on more than a temperature is fitted."""
+
+METHODS: tuple[CalibrationMethod, ...] = ("temperature", "isotonic")
+_FOLDS = 5
 _STEPS = 12  # weights of enrolled faces that are tried, each half of the one but one before
 
 
@@ -90,6 +97,8 @@ def calibrated_voters(
 
     Notes
     -----
+    Each member is calibrated by the method that :func:`likeliest_method` finds on its answers.
+
     With enrolled classes each member is calibrated by vector scaling. A few enrolled faces among thousands of others
     make a class so rare that it is hardly ever named; counted as often as an average class, they may take names from
     it. So each enrolled face counts as many times as keeps within :data:`MAX_LOSS`, at most until its class is as
@@ -107,18 +116,47 @@ def calibrated_voters(
     ]
     members = widened(head, *asked, len(knn.classes_)), knn
     if len(knn.classes_) == trained:
-        return _pooled(members, answers, asked.codes, "temperature")[0]
+        return _pooled(members, answers, asked.codes, [likeliest_method(said, asked.codes) for said in answers])[0]
     heaviest = _fair_weights(asked.codes, trained)
 
     @cache
     def fitted(step: int) -> tuple[Voters, Floats]:
         weights = np.where(asked.codes >= trained, heaviest * 2.0 ** (-step / 2), 1.0)
-        return _pooled(members, answers, asked.codes, "vector", weights)
+        return _pooled(members, answers, asked.codes, ["vector", "vector"], weights)
 
     def bearable(step: int) -> bool:
         return renamed(fitted(step)[1], asked.codes, trained) <= MAX_LOSS
 
     return fitted(bisect_left(range(_STEPS - 1), True, key=bearable))[0]
+
+
+def likeliest_method(answers: Floats, codes: Codes) -> CalibrationMethod:
+    """The calibration under which labels it was not fitted to are likeliest, in five folds of the held-out faces.
+
+    Parameters
+    ----------
+    answers : ndarray of float64, shape (n, c)
+        A classifier's probabilities of rows that it was not fitted to.
+    codes : ndarray of int, shape (n,)
+        Columns of the true classes.
+
+    Returns
+    -------
+    {"temperature", "isotonic"}
+        ``"temperature"``, which has one parameter, where a class has fewer than :data:`ENOUGH` rows.
+    """
+    classes = np.arange(answers.shape[1])
+    if np.bincount(codes, minlength=len(classes)).min() < ENOUGH:
+        return "temperature"
+    folds = list(StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(answers, codes))
+
+    def loss(method: CalibrationMethod) -> float:
+        unseen = np.empty(answers.shape)
+        for fitted, asked in folds:
+            unseen[asked] = fit_calibration(method, answers[fitted], codes[fitted])(answers[asked])
+        return float(log_loss(codes, unseen, labels=classes))
+
+    return min(METHODS, key=loss)
 
 
 def renamed(proba: Floats, codes: Codes, trained: int) -> float:
@@ -132,13 +170,13 @@ def _pooled(
     members: tuple[Any, Any],
     answers: list[Floats],
     codes: Codes,
-    method: CalibrationMethod,
+    methods: Sequence[CalibrationMethod],
     weights: Floats | None = None,
 ) -> tuple[Voters, Floats]:
     """The voters, and what their vote says of the rows."""
     softmax, knn = (
         CalibratedClassifier.from_answers(member, said, codes, method, weights)
-        for member, said in zip(members, answers, strict=True)
+        for member, said, method in zip(members, answers, methods, strict=True)
     )
     stack = np.stack([softmax.calibration_(answers[0]), knn.calibration_(answers[1])])
     vote = VotingEnsemble.from_answers({"softmax": softmax, "knn": knn}, list(stack), codes, weights, calibration=None)

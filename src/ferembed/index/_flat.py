@@ -47,14 +47,10 @@ class FlatStore(MatrixStore):
         similarities, places = exhaustive(queries, self.matrix[rows], k)
         return similarities, rows[places]
 
-    def recall(self) -> float:
-        """1: the search is exact."""
-        return 1.0
-
+    @one_thread()
     def _screened(self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None) -> Found | None:
         if self._screen is None:
             return None
-        one_thread()
         found = []
         for query in queries:
             one = self._screen.search(query, k, self.matrix, allowed)

@@ -41,9 +41,9 @@ class HnswStore:
     def __len__(self) -> int:
         return len(self._nodes)
 
+    @one_thread()
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Append unit vectors, one node each."""
-        one_thread()
         start = self._graph.ntotal
         self._graph.add(vectors)
         self._nodes.append(np.arange(start, self._graph.ntotal))

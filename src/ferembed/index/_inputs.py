@@ -29,9 +29,8 @@ def unit_rows(values: ArrayLike, dim: int, name: str) -> NDArray[np.float32]:
         raise IndexStateError(f"{name} must be numbers of shape (n, {dim}): {error}.") from error
     if rows.ndim != 2 or rows.shape[1] != dim:
         raise IndexStateError(f"{name} must have shape (n, {dim}), one vector a row, not {rows.shape}.")
-    with np.errstate(over="ignore", under="ignore"):
-        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
-    if not ((lengths > 1 / _SAFE) & (lengths < _SAFE)).all():
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]  # einsum overflows without a warning
+    if len(rows) and not (lengths.min() > 1 / _SAFE and lengths.max() < _SAFE):
         rows, lengths = _rescaled(rows, name)
     return np.ascontiguousarray(rows / lengths, dtype=np.float32)
 

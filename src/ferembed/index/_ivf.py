@@ -64,8 +64,8 @@ class IvfStore:
         self._dim = vectors.shape[1]
         self._build(vectors, planned)
 
+    @one_thread()
     def _build(self, vectors: NDArray[np.float32], planned: int) -> None:
-        one_thread()
         cells = min(cells_for(max(planned, len(vectors))), max(1, len(vectors) // 39))
         self._lists = _empty_lists(self._dim, cells, self.coding)
         step = max(1, len(vectors) // (cells * _TRAINED_ON))
@@ -79,16 +79,16 @@ class IvfStore:
     def __len__(self) -> int:
         return len(self._cells)
 
+    @one_thread()
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Append unit vectors; lists of whole vectors are built anew when they hold four times what they were for."""
-        one_thread()
         self._append(vectors)
         if self.coding == "ivf" and len(self) > _GROWTH * self._built_for:
             self._build(self._decoded(np.arange(len(self))), 0)
 
+    @one_thread()
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Drop the rows where ``kept`` is False."""
-        one_thread()
         self._lists.remove_ids(selector(~kept))
         self._cells.keep(kept)
         renumbered = np.cumsum(kept) - 1
@@ -106,7 +106,10 @@ class IvfStore:
         """Some rows, decoded and brought to unit length."""
         return unit_rows(self._decoded(rows), self._dim, "codes")
 
+    @one_thread()
     def _decoded(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        if not len(rows):
+            return np.empty((0, self._dim), np.float32)
         cells = self._cells.rows[rows].astype(np.int64)
         codes = np.empty((len(rows), self._lists.code_size), np.uint8)
         order = np.argsort(cells, kind="stable")
@@ -117,8 +120,7 @@ class IvfStore:
             places = by_row[np.searchsorted(held, rows[group], sorter=by_row)]
             codes[group] = self._codes_in(cell)[places]
         decoded = np.empty((len(rows), self._dim), np.float32)
-        if len(rows):
-            self._lists.decode_vectors(len(rows), *map(faiss.swig_ptr, (codes, cells, decoded)))
+        self._lists.decode_vectors(len(rows), *map(faiss.swig_ptr, (codes, cells, decoded)))
         return decoded
 
     def recall(self) -> float:

@@ -7,12 +7,14 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 
 class ReadWriteLock:
     """Many readers at once, or one writer; a waiting writer goes before new readers, so that none starves it.
 
-    It is not reentrant. A forked child starts with the lock free: the threads that held it did not come along.
+    It is not reentrant. A forked child starts with the lock free: the threads that held it did not come along. So does
+    a copy, pickled or not.
     """
 
     def __init__(self) -> None:
@@ -26,6 +28,9 @@ class ReadWriteLock:
         self._readers = 0
         self._writing = False
         self._writers_waiting = 0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()
 
     def read(self) -> AbstractContextManager[None]:
         """Hold the lock beside other readers."""

@@ -19,11 +19,13 @@ from ferembed.index._growing import GrowingArray
 _WIDTH = 8  # numbers a row in one block: FAISS has a kernel for rows of 8
 _GROUPS = 32  # rows are seen as so many interleaved runs, whose maxima make a first guess of the threshold cheap
 _SLACK = 1e-6  # added to squared tails, and to bounds against rounding in float32
+_BLOCK_COST = 2.0  # every block after the first: to read it, and to add it up (measured; the first costs 1)
 _SCAN_COST = 26.0  # time to read all 128 numbers of a row among all rows, in units of one row of one block (measured)
 _JUMP_COST = 100.0  # the same for a row picked out (measured)
 _SAMPLE = 4096
 _PROBES = 16
 _PROBED_K = 30
+_MARGIN = 1.5  # the first guess takes in so many times the rows that a probe had to look at
 
 
 class _Scratch(threading.local):
@@ -48,10 +50,13 @@ class Screen:
     ----------
     basis : ndarray of float32, shape (d, 8 * blocks - 1)
         Orthonormal columns.
+    rows_a_neighbour : float
+        How many rows to look at for each neighbour that is asked for, as a first guess.
     """
 
-    def __init__(self, basis: NDArray[np.float32]) -> None:
+    def __init__(self, basis: NDArray[np.float32], rows_a_neighbour: float = 0.0) -> None:
         self._basis = np.ascontiguousarray(basis)
+        self._rows_a_neighbour = rows_a_neighbour
         self._blocks = [GrowingArray((_WIDTH,), np.float32) for _ in range((basis.shape[1] + 1) // _WIDTH)]
 
     @classmethod
@@ -67,14 +72,13 @@ class Screen:
         for blocks in range(1, min(4, dim // (8 * _WIDTH)) + 1):
             trial = cls(directions[:, : blocks * _WIDTH - 1])
             trial.add(sample)
-            cost = blocks + _JUMP_COST * dim / 128 * trial._share_looked_at(probes, sample, k)
+            share = trial._share_looked_at(probes, sample, k)
+            cost = 1 + _BLOCK_COST * (blocks - 1) + _JUMP_COST * dim / 128 * share
             if cost < least:
-                best, least = trial, cost
-        if best is None:
-            return None
-        screen = cls(best._basis)
-        screen.add(vectors)
-        return screen
+                best, least = cls(trial._basis, _MARGIN * share * len(sample) / k), cost
+        if best is not None:
+            best.add(vectors)
+        return best
 
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Append rows."""
@@ -95,9 +99,9 @@ class Screen:
         if allowed is not None:
             bounds[~allowed] = -np.inf
         runs = len(bounds) // _GROUPS
-        first = 2 * k + 64
-        if first > runs // 2:
+        if 2 * k + 64 > runs // 2:
             return None
+        first = min(max(2 * k + 64, int(self._rows_a_neighbour * k)), runs // 2)
         maxima = bounds[: runs * _GROUPS].reshape(_GROUPS, runs).max(axis=0)
         guess = np.partition(maxima, runs - first)[runs - first]
         if guess == -np.inf:
@@ -108,10 +112,8 @@ class Screen:
         if threshold < guess:
             rows = (bounds >= threshold).nonzero()[0]
             similarities = _products(query, matrix, rows)
-        if len(rows) > 8 * k:
-            near = np.sort(np.argpartition(similarities, len(rows) - k)[len(rows) - k :])
-            rows, similarities = rows[near], similarities[near]
-        order = (-similarities).argsort(kind="stable")[:k]
+        near = (similarities >= threshold).nonzero()[0]
+        order = near[(-similarities[near]).argsort(kind="stable")[:k]]
         return similarities[order], rows[order]
 
     def _heads(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +21,26 @@ _SHARE = 128
 """Fewest queries worth a thread of their own."""
 
 
-def one_thread() -> None:
-    """Keep FAISS's calls from this thread free of OpenMP teams, which a forked child would wait for in vain."""
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep FAISS's calls from this thread free of OpenMP teams, which a forked child would wait for in vain.
+
+    Torch may share the number, so it is set back: a search must not leave an encoder on one core.
+    """
+    threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 def side_by_side(search: Callable[[NDArray[np.float32]], Found], queries: NDArray[np.float32]) -> Found:
     """``search(queries)``, a large batch split among threads that end with the call."""
     parts = min(THREADS, len(queries) // _SHARE)
+    alone = one_thread()(search)
     if parts < 2:
-        one_thread()
-        return search(queries)
-
-    def alone(part: NDArray[np.float32]) -> Found:
-        one_thread()
-        return search(part)
+        return alone(queries)
 
     with ThreadPoolExecutor(parts) as pool:
         found = list(pool.map(alone, np.array_split(queries, parts)))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class IndexStateError(ValueError):
@@ -86,6 +89,15 @@ class Index(Protocol):
         """Write the index into a folder of its own, whole or not at all, with checksums."""
         ...
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what :meth:`save` wrote; what is truncated, altered or foreign is refused."""
+        ...
+
+    def recall(self) -> float:
+        """Share of the ten nearest that a search finds, on a sample of the gallery; 1 where the search is exact."""
+        ...
+
 
 class Store(Protocol):
     """Where an index keeps its vectors: rows 0..n-1 in the order they came, without ids, labels or locks."""
@@ -108,4 +120,8 @@ class Store(Protocol):
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Copies of some rows."""
+        ...
+
+    def recall(self) -> float:
+        """Recall@10 on a sample of the rows."""
         ...
