@@ -105,6 +105,25 @@ def test_a_broken_file_is_named_when_it_is_read(tmp_path):
             read()
 
 
+def test_a_broken_file_of_a_table_is_named_with_its_row(tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "fine.png")
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG")
+    rows = [f"{name}.png,happy,train" for name in ("fine", "fine", "torn", "fine")]
+    (tmp_path / "faces.csv").write_text("\n".join(["path,label,split", *rows]))
+    files = load_manifest(tmp_path / "faces.csv", in_memory=False).images
+    part = files.subset([3, 2])
+    for read in (
+        lambda: load_manifest(tmp_path / "faces.csv"),
+        lambda: files[2],
+        lambda: files[1:],
+        lambda: np.asarray(part),
+        lambda: part[[0, 1]],
+        lambda: part.hashes,
+    ):
+        with pytest.raises(DataError, match=r"faces\.csv, row 4, column 'path': .*torn\.png cannot be decoded"):
+            read()
+
+
 @pytest.mark.parametrize("size", [48, 32])
 def test_faces_are_prepared_a_batch_at_a_time(root, size, decoded):
     faces = load_folder(root)

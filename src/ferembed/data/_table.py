@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .dataset import DataError
+from .errors import DataError
 
 _LONGEST_HEADER = 1 << 16
 _PADDING = b' "\t\r\n'

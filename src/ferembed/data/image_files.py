@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import _table
 from ._progress import progress
-from .images import is_blank, pixel_hash, read_image, read_images
+from .errors import DataError
+from .images import UndecodableImage, is_blank, pixel_hash, read_image, read_images
 
 CHUNK = 256
 """Images decoded at a time where all of them are asked for in turn."""
+
+
+class Listing(NamedTuple):
+    """Where image files are listed: a table with the column ``path``, and the row of each file, shape (n,)."""
+
+    table: Path
+    rows: NDArray[np.int64]
+
+    def fault(self, place: int, problem: str) -> DataError:
+        """The error for the cell that names one of the files."""
+        return _table.fault(self.table, int(self.rows[place]), "path", problem.rstrip("."))
 
 
 class ImageFiles:
@@ -32,11 +46,13 @@ class ImageFiles:
         Height and width images are scaled to, in pixels.
     colour : bool
         RGB rather than grey.
+    listing : Listing, optional
+        The table that the paths are from.
 
     Raises
     ------
     DataError
-        When a file that is asked for cannot be decoded; the sentence names it.
+        When a file that is asked for cannot be decoded; the sentence names it, and its row in the table.
 
     Examples
     --------
@@ -53,8 +69,15 @@ class ImageFiles:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, paths: Sequence[str] | NDArray[np.str_], *, image_size: int, colour: bool) -> None:
-        self.image_size, self.colour = image_size, colour
+    def __init__(
+        self,
+        paths: Sequence[str] | NDArray[np.str_],
+        *,
+        image_size: int,
+        colour: bool,
+        listing: Listing | None = None,
+    ) -> None:
+        self.image_size, self.colour, self._listing = image_size, colour, listing
         self._facts = _Facts(len(paths))
         self._paths: NDArray[np.str_] = np.asarray(paths, dtype=np.str_)
         self._rows = np.arange(len(paths))
@@ -79,19 +102,22 @@ class ImageFiles:
 
     def __getitem__(self, rows: Any) -> NDArray[np.uint8]:
         """The pixels of one row, or of those that a slice, integer or boolean array picks."""
-        picked = self.paths[rows]
-        if isinstance(picked, str):
-            return read_image(picked, image_size=self.image_size, colour=self.colour)
+        picked = self._rows[rows]
+        if picked.ndim == 0:
+            return self._read(picked)
         images = np.empty((len(picked), *self.shape[1:]), np.uint8)
-        for place, path in enumerate(picked):
-            images[place] = read_image(path, image_size=self.image_size, colour=self.colour)
+        for place, row in enumerate(picked):
+            images[place] = self._read(row)
         return images
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         return (self[row] for row in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        images = read_images(self.paths, image_size=self.image_size, colour=self.colour)
+        try:
+            images = read_images(self.paths, image_size=self.image_size, colour=self.colour)
+        except UndecodableImage as error:
+            raise self._named(error, self._rows[error.place]) from error
         return images if dtype is None else images.astype(dtype)
 
     def subset(self, rows: ArrayLike) -> ImageFiles:
@@ -119,13 +145,22 @@ class ImageFiles:
         with ThreadPoolExecutor() as pool, progress("Reading image files", len(unknown)) as report:
             for start in range(0, len(unknown), CHUNK):
                 rows = unknown[start : start + CHUNK]
-                for row, (digest, blank) in zip(rows, pool.map(self._fact, self._paths[rows]), strict=True):
+                for row, (digest, blank) in zip(rows, pool.map(self._fact, rows), strict=True):
                     facts.hashes[row], facts.blank[row], facts.known[row] = digest, blank, True
                 report(start + len(rows))
 
-    def _fact(self, path: str) -> tuple[str, bool]:
-        image = read_image(path, image_size=self.image_size, colour=self.colour)
+    def _fact(self, row: np.int64) -> tuple[str, bool]:
+        image = self._read(row)
         return pixel_hash(image), bool(is_blank(image[None])[0])
+
+    def _read(self, row: np.int64) -> NDArray[np.uint8]:
+        try:
+            return read_image(str(self._paths[row]), image_size=self.image_size, colour=self.colour)
+        except DataError as error:
+            raise self._named(error, row) from error
+
+    def _named(self, error: DataError, row: np.int64) -> DataError:
+        return error if self._listing is None else self._listing.fault(int(row), str(error))
 
 
 class _Facts:

@@ -1,6 +1,7 @@
 """What is known of FER2013's pictures before anyone looks: lists keyed by pixel hash, shipped with the package.
 
 ``benchmarks/audit.py known`` made them from the Training and PublicTest pictures; of PrivateTest they know nothing.
+:mod:`ferembed.auditing.shipped` gives them as findings of an audit.
 """
 
 from __future__ import annotations
@@ -32,10 +33,8 @@ def copy_groups(hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
     ndarray of int64, shape (n,)
         -1 where the shipped lists know no copy of other pixels.
     """
-    keys, groups = known("copies", "keys"), known("copies", "groups")
-    wanted = keys_of(hashes)
-    places = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-    return np.where(keys[places] == wanted, groups[places].astype(np.int64), -1)
+    places = places_in("copies", hashes)
+    return np.where(places >= 0, known("copies", "groups")[places].astype(np.int64), -1)
 
 
 def near_copies(hashes: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -70,6 +69,13 @@ def hash_bytes(faces: FaceDataset) -> NDArray[np.uint8]:
 def keys_of(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """The first eight bytes of each hash as a number, shape (n,)."""
     return np.ascontiguousarray(hashes[:, :KEY_BYTES]).view(">u8").astype(np.uint64).reshape(-1)
+
+
+def places_in(what: str, hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Place of each picture in a shipped list, -1 where it is not in it; shape (n,)."""
+    keys, wanted = known(what, "keys"), keys_of(hashes)
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[places] == wanted, places, -1)
 
 
 def known(what: str, column: str) -> NDArray[Any]:

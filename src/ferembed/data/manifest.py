@@ -13,8 +13,7 @@ import numpy as np
 from . import _table
 from ._naming import SPLIT_NAMES, ClassNames, class_name, class_order, known_names, split_name
 from .dataset import DataError, FaceDataset
-from .image_files import ImageFiles
-from .images import UndecodableImage, read_images
+from .image_files import ImageFiles, Listing
 
 COLUMNS: tuple[str, ...] = ("path", "label", "split")
 PARQUET_SUFFIXES: tuple[str, ...] = (".parquet", ".pq")
@@ -90,13 +89,10 @@ def load_manifest(
         raise DataError(f"{table} has a header but no rows.")
     order = class_order([face.label for face in faces], classes)
     paths = np.array([str(face.path) for face in faces])
-    read = read_images if in_memory else ImageFiles
-    try:
-        images = read(paths, image_size=image_size, colour=colour)
-    except UndecodableImage as error:
-        raise _table.fault(table, faces[error.place].row, "path", str(error).rstrip(".")) from error
+    listing = Listing(table, np.array([face.row for face in faces]))
+    files = ImageFiles(paths, image_size=image_size, colour=colour, listing=listing)
     return FaceDataset(
-        images=images,
+        images=np.asarray(files) if in_memory else files,
         labels=np.array([order.index(face.label) for face in faces]),
         classes=order,
         splits=np.array([face.split for face in faces]),
