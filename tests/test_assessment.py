@@ -9,7 +9,6 @@ import torch
 from ferembed import DataError, Recognizer, compare, drawn_faces, evaluate
 from ferembed.evaluation import evaluate_probabilities, evaluate_retrieval
 from ferembed.models import Encoder, Network
-from ferembed.pipeline import fingerprint
 
 FACES = drawn_faces(350, image_size=32, seed=4)
 VALIDATION, TEST = FACES.split("validation"), FACES.split("test")
@@ -19,9 +18,7 @@ def build(seed, faces=FACES):
     torch.manual_seed(seed)
     arguments = {"channels": (8, 8, 8, 8), "stem_width": 8}
     network = Network(Encoder("resnet10t", 16, 32, stem="standard", backbone_args=arguments), 7)
-    validation = faces.split("validation")
-    info = {"data": {"validation": fingerprint(validation)}}
-    return Recognizer.build(network, faces.split("train"), validation, info=info)
+    return Recognizer.build(network, faces.split("train"), faces.split("validation"))
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +66,16 @@ def test_the_order_of_classes_does_not_matter_and_calibration_is_told(recognizer
     assert evaluate(recognizer, turned, resamples=20) == evaluate(recognizer, TEST, resamples=20)
     assert evaluate(recognizer, VALIDATION, resamples=0).calibrated_here
     assert not evaluate(recognizer, TEST, resamples=0).calibrated_here
+
+
+def test_what_calibrated_is_known_image_by_image(recognizer):
+    assert evaluate(recognizer, VALIDATION.subset(np.arange(10)), resamples=0).calibrated_here
+    few = FACES.subset(np.concatenate([VALIDATION.ids[:10], TEST.ids]))
+    assert not evaluate(recognizer, few, resamples=0).calibrated_here
+    again = build(0)
+    again.calibrate(TEST)
+    assert evaluate(again, TEST, resamples=0).calibrated_here
+    assert not evaluate(again, VALIDATION, resamples=0).calibrated_here
 
 
 def test_views_are_averaged(recognizer):

@@ -173,7 +173,7 @@ def test_changes_are_written_to_the_folder(recognizer, tmp_path):
 def test_a_change_that_cannot_be_saved_does_not_happen(recognizer, tmp_path, monkeypatch):
     recognizer.save(tmp_path / "r")
     before = recognizer.predict_proba(TEST.images)
-    monkeypatch.setattr("ferembed.recognizer.recognizer.write_json", lambda *_: 1 / 0)
+    monkeypatch.setattr("ferembed.recognizer.folder.write_json", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         recognizer.enroll(NEW, ENROLLED)
     monkeypatch.undo()

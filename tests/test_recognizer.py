@@ -158,7 +158,7 @@ def test_what_is_no_recogniser_is_refused(tmp_path):
 
 def test_a_failed_save_keeps_the_old_one(recognizer, tmp_path, monkeypatch):
     recognizer.save(tmp_path / "r")
-    monkeypatch.setattr("ferembed.recognizer.recognizer.write_json", lambda *_: 1 / 0)
+    monkeypatch.setattr("ferembed.recognizer.folder.write_json", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         recognizer.save(tmp_path / "r")
     monkeypatch.undo()

@@ -68,6 +68,7 @@ _HOMES: dict[str, str] = {
     "explain_class": "explain",
     "explain_similarity": "explain",
     "insertion_curve": "explain",
+    "load": "shipped",
     "load_dataset": "data",
     "load_fer2013": "data",
     "load_folder": "data",

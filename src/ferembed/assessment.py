@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ferembed.data._progress import progress
 from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.data.ferplus import ferplus_labels
 from ferembed.evaluation import (
     Interval,
     Metrics,
@@ -20,7 +21,6 @@ from ferembed.evaluation import (
     evaluate_retrieval,
 )
 from ferembed.evaluation.bootstrap import RESAMPLES
-from ferembed.pipeline import fingerprint
 from ferembed.recognizer import VOTE, Recognizer
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Evaluation:
     images, copies, exact_copies : int
         Images judged, those with a copy in the gallery, identical or known to show the same photo, and the identical.
     calibrated_here : bool
-        Whether k, temperatures and vote weights were fitted on these very images.
+        Whether k, temperatures and vote weights were fitted on most of these images.
     views : str
         ``"single"``, ``"flip"`` or ``"ten_crop"``: the looks at each image that were averaged.
     all_images, without_copies : dict of str to Metrics
@@ -160,7 +160,8 @@ def evaluate(
     ----------
     recognizer : Recognizer
     faces : FaceDataset
-        Its classes must be the recogniser's, in any order. Blank images count like any other.
+        Its classes must be the recogniser's, in any order. Blank images count like any other. Where the recogniser
+        learnt annotators' votes and the faces have them, those with a usable vote are judged by the largest.
     views : {"single", "flip", "ten_crop"}
         Looks at each image whose embeddings are averaged (see :class:`Recognizer`).
     resamples : int
@@ -208,6 +209,8 @@ def answer(recognizer: Recognizer, faces: FaceDataset, *, views: Views = "single
     """Ask every voter about labelled faces; what :func:`evaluate` and the report are made of."""
     if not len(faces):
         raise DataError(f"{faces.source or 'the data set'} holds no faces to judge.")
+    if recognizer.learnt_votes and faces.votes is not None:
+        faces = ferplus_labels(faces)
     codes = _columns(recognizer, faces)
     embeddings = _encoded(recognizer, faces, views)
     return Answers(
@@ -243,7 +246,7 @@ def judge(recognizer: Recognizer, answers: Answers, *, resamples: int = RESAMPLE
         images=len(names),
         copies=int((~fresh).sum()),
         exact_copies=int(recognizer.copies_in_gallery(answers.faces, exact=True).sum()),
-        calibrated_here=fingerprint(answers.faces) == recognizer.info.get("data", {}).get("validation"),
+        calibrated_here=bool(recognizer.calibrated_on(answers.faces).mean() > 0.5),
         views=answers.views,
         all_images=voters(everything),
         without_copies=voters(fresh) if fresh.any() else {},

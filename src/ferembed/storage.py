@@ -68,8 +68,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         yield draft
-        files = sorted(p.relative_to(draft).as_posix() for p in draft.rglob("*") if p.is_file())
-        write_json(draft / MANIFEST, {"files": {name: sha256(draft / name) for name in files}})
+        write_manifest(draft)
         draft.chmod(0o777 & ~_umask())
         _restore(target)
         if target.exists():
@@ -78,6 +77,12 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_manifest(folder: Path) -> None:
+    """Write the checksums of a folder's files, those of its subfolders included, beside them."""
+    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    write_json(folder / MANIFEST, {"files": {name: sha256(folder / name) for name in files if name != MANIFEST}})
 
 
 def verify_folder(path: str | os.PathLike[str]) -> Path:

@@ -17,6 +17,31 @@ def test_embeddings_are_unit_vectors(backbone, stem, channels):
     torch.testing.assert_close(out.norm(dim=1), torch.ones(3))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_backbone_sees_channels_last(channels):
+    """In grey images both orders of memory look alike, and convolutions fall back to the one that pools slowly."""
+    encoder, seen = Encoder("resnet10t", 8, channels=channels).eval(), []
+    encoder.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    encoder.backbone.conv1.register_forward_hook(lambda _, __, output: seen.append(output))
+    with torch.inference_mode():
+        encoder(torch.rand(2, channels, 48, 48))
+    for images in seen:
+        assert images.stride(1) == 1
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(("channels", "layout"), [((8, 16, 24, 32), "contiguous"), ((16, 32, 48, 64), "channels_last")])
+def test_narrow_backbones_keep_off_the_layout_in_which_they_crash(channels, layout):
+    wanted = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
+    for colours in (1, 3):
+        encoder = Encoder("resnet18", 8, channels=colours, backbone_args={"channels": channels})
+        seen = []
+        encoder.backbone.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+        encoder(torch.rand(2, colours, 48, 48)).sum().backward()
+        assert encoder.memory_format == wanted
+        assert (seen[0].stride(1) == 1) == (wanted is torch.channels_last)
+
+
 def last_map(encoder):
     return encoder.backbone.forward_features(torch.zeros(1, 1, 48, 48)).shape[-1]
 

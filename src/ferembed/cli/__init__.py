@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from ferembed.cli import audit, compare, demo, evaluate, predict, recipes, report, train
+from ferembed.cli import audit, compare, demo, evaluate, export, predict, recipes, report, train
 
 app = typer.Typer(
     name="ferembed",
@@ -22,6 +22,7 @@ app.command("evaluate")(evaluate.command)
 app.command("report")(report.command)
 app.command("compare")(compare.command)
 app.command("predict")(predict.command)
+app.command("export")(export.command)
 app.command("recipes")(recipes.command)
 app.command("demo")(demo.command)
 

@@ -9,7 +9,7 @@ import typer
 
 from ferembed.cli.options import Data
 
-Run = Annotated[Path | None, typer.Option("--run", help="A trained run, to doubt labels and find odd faces with.")]
+Run = Annotated[str | None, typer.Option("--run", help="A trained run, to doubt labels with.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for audit.json, audit.html and what is finished so far.")]
 
 
@@ -21,9 +21,9 @@ def command(data: Data, run: Run = None, out: Out = Path("audit")) -> None:
 
     recognizer = None
     if run is not None:
-        from ferembed.recognizer import Recognizer
+        from ferembed.shipped import load
 
-        recognizer = Recognizer.load(run)
+        recognizer = load(run)
     report = audit(load_dataset(data), recognizer, out=out)
     for name, count in report.copies.counts().items():
         show(f"copies: {count:,} {name.replace('_', ' ')}")

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import Data, Looks, Split
+from ferembed.cli.options import Copies, Data, Looks, Split
 
-First = Annotated[Path, typer.Argument(metavar="RUN_A", help="Folder of the first run.", show_default=False)]
-Second = Annotated[Path, typer.Argument(metavar="RUN_B", help="Folder of the second run.", show_default=False)]
+First = Annotated[str, typer.Argument(metavar="RUN_A", help="Folder of the first run.", show_default=False)]
+Second = Annotated[str, typer.Argument(metavar="RUN_B", help="Folder of the second run.", show_default=False)]
 Out = Annotated[Path | None, typer.Option("--out", help="Write figures, pictures and faces to this HTML file.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")]
 
@@ -21,22 +21,27 @@ def command(
     data: Data,
     out: Out = None,
     split: Split = "validation",
+    copies: Copies = False,
     views: Looks = "single",
     json: Json = None,
 ) -> None:
     """Judge two runs on the same faces: differences with intervals, McNemar's test, and the faces they disagree on."""
     from ferembed.assessment import compare
+    from ferembed.auditing.copies import find_copies
     from ferembed.cli.tables import comparison_table, show
     from ferembed.data import load_dataset
-    from ferembed.recognizer import Recognizer
     from ferembed.report import write_comparison
+    from ferembed.shipped import load
     from ferembed.storage import write_json
 
+    if copies and out is None:
+        raise typer.BadParameter("--copies shows copies on a page: name its file with --out.")
     faces = load_dataset(data)
     if out is not None:
-        comparison = write_comparison(first, second, faces, out, split=split, views=views)
+        found = find_copies(faces) if copies else None
+        comparison = write_comparison(first, second, faces, out, split=split, copies=found, views=views)
     else:
-        recognizers = Recognizer.load(first), Recognizer.load(second)
+        recognizers = load(first), load(second)
         comparison = compare(*recognizers, faces.split(split), views=views)
     show(comparison_table(comparison, str(first), str(second)))
     if out is not None:

@@ -25,10 +25,10 @@ def command(
     from ferembed.assessment import evaluate
     from ferembed.cli.tables import classes_table, metrics_table, retrieval_table, show
     from ferembed.data import load_dataset
-    from ferembed.recognizer import Recognizer
+    from ferembed.shipped import load
     from ferembed.storage import write_json
 
-    recognizer = Recognizer.load(run)
+    recognizer = load(run)
     evaluation = evaluate(recognizer, load_dataset(data).split(split), views=views, resamples=resamples)
     for table in (metrics_table, classes_table, retrieval_table):
         show(table(evaluation))

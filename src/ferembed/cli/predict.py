@@ -15,9 +15,9 @@ Near = Annotated[int, typer.Option("--neighbors", min=0, help="Nearest training 
 def command(run: Run, images: Images, neighbors: Near = 5) -> None:
     """Name the expression of each image, with the probability of every class and the nearest training faces."""
     from ferembed.cli.tables import prediction_table, show
-    from ferembed.recognizer import Recognizer
+    from ferembed.shipped import load
 
-    recognizer = Recognizer.load(run)
+    recognizer = load(run)
     probabilities = recognizer.predict_proba(images)
     near = recognizer.neighbors(images, k=neighbors) if neighbors else None
     for row, (image, values) in enumerate(zip(images, probabilities, strict=True)):

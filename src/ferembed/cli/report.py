@@ -7,12 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import Data, Looks, Run, Split
+from ferembed.cli.options import Copies, Data, Looks, Run, Split
 
 Out = Annotated[Path, typer.Option("--out", help="The HTML file.")]
-
-
-Copies = Annotated[bool, typer.Option("--copies", help="Search all splits for near copies too; takes minutes.")]
 
 
 def command(

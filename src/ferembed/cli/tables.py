@@ -36,7 +36,7 @@ def metrics_table(evaluation: Evaluation) -> Table:
     notes = [f"{evaluation.images} images{views}, {copies}"]
     notes.append(f"primary: {evaluation.primary}")
     if evaluation.calibrated_here:
-        notes.append("temperatures and vote weights were fitted on this very split")
+        notes.append("temperatures and vote weights were fitted on these images")
     table = Table(title=f"{evaluation.split}", caption="; ".join(notes))
     table.add_column("images")
     table.add_column("voter")
