@@ -1,7 +1,9 @@
-"""What the audit finds, against known truth.
+"""What the audit finds, against known truth; figures go to benchmarks/results/audit.json and audit.md.
 
-``known DATA``: make the shipped lists of FER2013's copies; ``recall DATA``: insert synthetic copies and look for them;
-``labels DATA RUN``: doubted labels against the FER+ votes; ``scale``: time and memory an image on drawn faces.
+``known DATA RUN``: make the shipped lists of FER2013, ``outliers DATA`` that of odd pictures alone; ``speed DATA``:
+time the search for copies; ``recall DATA``: insert synthetic copies and look for them; ``sheets DATA``: pictures of
+pairs, to be judged by eye; ``labels DATA RUN``: doubted labels against the FER+ votes; ``scale DATA``: time, memory and
+recall among up to a million pictures. RUN must not have learned from FER+.
 """
 
 from __future__ import annotations
@@ -9,40 +11,89 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import resource
+import json
+import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import audit_scale
 import numpy as np
+from machine import describe
 from numpy.typing import NDArray
-from PIL import Image
-from safetensors.numpy import save_file
+from PIL import Image, ImageDraw
+from safetensors.numpy import load_file, save_file
 
 import ferembed as fe
-from ferembed.auditing import Copies, audit, find_copies
-from ferembed.auditing.stages import Stages
+from ferembed.auditing import Copies, LabelIssues, Outliers, audit, find_copies
+from ferembed.auditing.canvas import canvas
+from ferembed.auditing.outliers import KINDS
 from ferembed.data.known import FILE, hash_bytes, keys_of
-from ferembed.storage import atomic_path, write_json
+from ferembed.storage import atomic_path, write_json, write_text
 
 SEED = 0
+LISTED = 1000
+FACELESS = 5
+RESULTS = Path(__file__).parent / "results"
+
+Figures = dict[str, Any]
 FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt", "unknown", "NF")
 
 
-def known(data: str) -> dict[str, object]:
-    """Groups of near copies, keyed by the first eight bytes of each picture's SHA-1."""
+def known(data: str, run: str, out: str) -> Figures:
+    """Lists of near copies, odd pictures and doubtful labels, keyed by eight bytes of each picture's SHA-1."""
     faces = fe.load_fer2013(data)
-    copies = find_copies(faces)
+    report = audit(faces, fe.Recognizer.load(run), out=out)
+    assert report.labels is not None
+    doubted = report.labels.top(LISTED)
+    parts = {"copies": _copies(report.copies), "outliers": _outliers(report.outliers), "labels": _labels(doubted)}
+    listed = _ship(faces, parts, {"labels.joint": doubted.joint})
+    return {**report.copies.counts(), **report.outliers.counts(), **listed, "bytes": FILE.stat().st_size,
+            **_validation(faces, report.copies)}  # fmt: skip
+
+
+def _ship(faces: fe.FaceDataset, parts: dict[str, Figures], more: Figures | None = None) -> dict[str, int]:
+    """Put lists into the file that ships, keyed by pixels, in place of those of the same names."""
+    key_of = dict(zip(faces.ids.tolist(), keys_of(hash_bytes(faces)).tolist(), strict=True))
+    columns: dict[str, NDArray[Any]] = load_file(FILE) | (more or {})
+    for name, part in parts.items():
+        keys = np.array([key_of[number] for number in part.pop("ids").tolist()], np.uint64)
+        columns[f"{name}.keys"], first = np.unique(keys, return_index=True)
+        columns |= {f"{name}.{column}": values[first] for column, values in part.items()}
+    with atomic_path(FILE) as draft:
+        save_file(columns, draft)
+    return {f"{name}_listed": len(columns[f"{name}.keys"]) for name in parts}
+
+
+def outliers(data: str, out: str) -> Figures:
+    """The list of odd pictures anew, and how many of each kind at least five of FER+'s ten call no face."""
+    faces = fe.load_fer2013(data)
+    found, faceless = audit(faces, out=out).outliers, _votes(data, len(faces))[:, 9] >= FACELESS
+    listed = _ship(faces, {"outliers": _outliers(found)})
+    return {**found.counts(), **{f"{kind}_no_face": int(faceless[found.of(kind).ids].sum()) for kind in KINDS},
+            "no_face": int(faceless.sum()), **listed, "bytes": FILE.stat().st_size}  # fmt: skip
+
+
+def _copies(copies: Copies) -> dict[str, NDArray[Any]]:
     near = np.array([len(np.unique(copies.exact[rows])) > 1 for rows in copies.members()])
     kept = near[copies.groups]
-    row_of = {number: row for row, number in enumerate(faces.ids.tolist())}
-    keys = keys_of(hash_bytes(faces))[[row_of[number] for number in copies.ids[kept].tolist()]]
-    keys, first = np.unique(keys, return_index=True)
-    groups = np.unique(copies.groups[kept][first], return_inverse=True)[1].astype(np.uint16)
-    with atomic_path(FILE) as draft:
-        save_file({"copies.keys": keys, "copies.groups": groups}, draft)
-    return {**copies.counts(), "pictures_in_file": len(keys), "groups_in_file": int(groups.max()) + 1,
-            "bytes": FILE.stat().st_size, **_validation(faces, copies)}  # fmt: skip
+    groups = np.unique(copies.groups[kept], return_inverse=True)[1].astype(np.uint16)
+    return {"ids": copies.ids[kept], "groups": groups}
+
+
+def _outliers(found: Outliers) -> dict[str, NDArray[Any]]:
+    kinds = np.array([KINDS.index(kind) for kind in found.kinds], np.uint8)
+    return {"ids": found.ids, "kinds": kinds, "scores": found.scores.astype(np.float32)}
+
+
+def _labels(found: LabelIssues) -> dict[str, NDArray[Any]]:
+    given, suggested = (
+        np.array([found.classes.index(name) for name in names], np.uint8) for names in (found.given, found.suggested)
+    )
+    scores, confident = found.scores.astype(np.float32), found.confident.astype(np.uint8)
+    return {"ids": found.ids, "given": given, "suggested": suggested, "scores": scores, "confident": confident}
 
 
 def _validation(faces: fe.FaceDataset, copies: Copies) -> dict[str, int]:
@@ -71,7 +122,17 @@ def changed(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     return np.asarray(Image.open(file))
 
 
-def recall(data: str, inserted: int = 2000) -> dict[str, object]:
+def speed(data: str) -> Figures:
+    """Time of the search for copies."""
+    faces = fe.load_fer2013(data)
+    load, started, cpu = os.getloadavg()[0], time.perf_counter(), time.process_time()
+    copies = find_copies(faces)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    return {"images": len(faces), "seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1),
+            "load_before": round(load, 1), **copies.counts()}  # fmt: skip
+
+
+def recall(data: str, inserted: int = 2000) -> Figures:
     """Share of synthetic copies that end up in the group of their original; pairs of a copy with another photo."""
     rng = np.random.default_rng(SEED)
     faces = fe.load_fer2013(data).without_blank()
@@ -93,10 +154,13 @@ def recall(data: str, inserted: int = 2000) -> dict[str, object]:
     group = np.full(n + inserted, -1)
     group[copies.ids] = copies.groups
     found = (group[n:] >= 0) & (group[n:] == group[rows])
+    paired = set(map(tuple, np.sort(copies.pairs, axis=1).tolist()))
+    directly = [(row, n + place) in paired for place, row in enumerate(rows.tolist())]
     owner = np.concatenate([photo, photo[rows]])
     new = copies.pairs[(copies.pairs >= n).any(axis=1)]
     right = owner[new[:, 0]] == owner[new[:, 1]]
-    return {"inserted": inserted, "recall": float(found.mean()), "pairs_with_inserted": len(new),
+    return {"inserted": inserted, "recall": float(found.mean()),
+            "recall_by_a_pair_of_their_own": float(np.mean(directly)), "pairs_with_inserted": len(new),
             "precision_of_these": float(right.mean()),
             "seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1)}  # fmt: skip
 
@@ -107,13 +171,48 @@ def _photos(faces: fe.FaceDataset) -> NDArray[np.int64]:
     return np.array([group_of.get(number, len(copies) + row) for row, number in enumerate(faces.ids.tolist())])
 
 
-def labels(data: str, run: str, out: str) -> dict[str, object]:
+def sheets(data: str, out: str, each: int = 50) -> Figures:
+    """Sheets of near copies, the weakest and some drawn at random: first, first laid as the second, second."""
+    faces, rng = fe.load_fer2013(data), np.random.default_rng(SEED)
+    copies = find_copies(faces)
+    drawn = rng.choice(len(copies.pairs), min(4 * each, len(copies.pairs)), replace=False)
+    weakest = np.argsort(copies.detail, kind="stable")[: 2 * each]
+    for name, places in (("weakest", weakest), ("random", drawn)):
+        for start in range(0, len(places), each):
+            _sheet(faces, copies, places[start : start + each]).save(Path(out) / f"{name}-{start // each}.png")
+    bounds = (0.8, 0.84, 0.9, 0.94, 1.01)
+    counts = np.histogram(copies.detail, bounds)[0].tolist()
+    return {f"pairs_from_{low}": count for low, count in zip(bounds, counts, strict=False)}
+
+
+def _sheet(faces: fe.FaceDataset, copies: Copies, places: NDArray[np.int64], across: int = 5) -> Image.Image:
+    sheet = Image.new("L", (across * 306, -(-len(places) // across) * 112), 255)
+    row_of = {number: row for row, number in enumerate(faces.ids.tolist())}
+    for cell, place in enumerate(places.tolist()):
+        left, top = cell % across * 306, cell // across * 112
+        pair = [row_of[number] for number in copies.pairs[place].tolist()]
+        first, second = (Image.fromarray(p.astype(np.uint8)) for p in canvas(faces.images[np.array(pair)]))
+        laid = _laid(first, copies.shifts[place], copies.scales[place])
+        for column, picture in enumerate((first, laid, second)):
+            sheet.paste(picture.resize((96, 96), Image.Resampling.BICUBIC), (left + column * 98, top + 13))
+        text = f"{copies.detail[place]:.3f}  {copies.pairs[place, 0]}/{copies.pairs[place, 1]}"
+        ImageDraw.Draw(sheet).text((left, top), text, fill=0)
+    return sheet
+
+
+def _laid(picture: Image.Image, shift: NDArray[np.float32], scale: NDArray[np.float32]) -> Image.Image:
+    """The picture as it lies under its copy; pixel centres lie at halves for Pillow."""
+    (down, across), (tall, wide) = shift.tolist(), scale.tolist()
+    matrix = (wide, 0, 24 + across - 24 * wide, 0, tall, 24 + down - 24 * tall)
+    return picture.transform(picture.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=255)
+
+
+def labels(data: str, run: str, out: str) -> Figures:
     """Precision of the doubted labels where FER+'s most voted answer is not the label; ties with the label agree."""
     faces = fe.load_fer2013(data)
     found = audit(faces, fe.Recognizer.load(run), out=out).labels
     assert found is not None
-    with open(Path(data).with_name("fer2013new.csv"), newline="") as file:
-        votes = np.array([[int(cell) for cell in row[2:12]] for row in list(csv.reader(file))[1:]])[: len(faces)]
+    votes = _votes(data, len(faces))
     own = votes[np.arange(len(votes)), np.array([FERPLUS.index(name) for name in faces.classes])[faces.labels]]
     apart, faceless = own < votes.max(axis=1), votes[:, 8:].max(axis=1) == votes.max(axis=1)
     held = faces.splits[found.ids] == "validation"
@@ -125,41 +224,64 @@ def labels(data: str, run: str, out: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def scale(sizes: tuple[int, ...] = (25_000, 50_000, 100_000, 200_000)) -> dict[str, object]:
-    """Seconds of CPU and peak memory an image of the search for copies; drawn faces, no copies among them."""
+def _votes(data: str, n: int) -> NDArray[np.int64]:
+    """FER+'s votes of the first rows, in the columns :data:`FERPLUS`."""
+    with open(Path(data).with_name("fer2013new.csv"), newline="") as file:
+        return np.array([[int(cell) for cell in row[2:12]] for row in list(csv.reader(file))[1 : n + 1]])
+
+
+def scale(data: str, out: str, sizes: tuple[int, ...] = (32_768, 1_000_000)) -> Figures:
+    """What the search for copies takes at each size."""
     rows = []
     for size in sizes:
-        faces = fe.drawn_faces(size)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        started, cpu = time.perf_counter(), time.process_time()
-        copies = find_copies(faces, Stages(None, ""))
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        rows.append({
-            "images": size, "groups": len(copies), "seconds": round(time.perf_counter() - started, 1),
-            "cpu_ms_an_image": round((time.process_time() - cpu) * 1000 / size, 2),
-            "kB_an_image_above_the_data": round(grown / size, 2),
-        })  # fmt: skip
+        rows.append(audit_scale.measure(data, Path(out), size, changed))
         print(rows[-1], flush=True)
     return {"rows": rows}
 
 
+def record(what: str, figures: Figures, folder: Path) -> None:
+    """Put one command's figures beside those of the others, as JSON and as a page."""
+    path = folder / "audit.json"
+    results = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    results[what] = figures | {"machine": describe()}
+    write_json(path, results)
+    write_text(folder / "audit.md", "# The audit against known truth\n\n" + "\n".join(map(section, results.items())))
+
+
+def section(named: tuple[str, Figures]) -> str:
+    """A heading, the command, and a table."""
+    what, figures = named
+    rows = figures.get("rows") or [
+        {"figure": name, "value": value} for name, value in figures.items() if name != "machine"
+    ]
+    lines = [" | ".join(map(str, row.values())) for row in rows]
+    head = [" | ".join(rows[0]), "|".join("---" for _ in rows[0])]
+    table = "\n".join(f"| {line} |" for line in [*head, *lines])
+    machine = figures["machine"]
+    return f"## {what}\n\n`{machine['command']}` on {machine['cpus']} of {machine['processor']}\n\n{table}\n"
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["known", "recall", "labels", "scale"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["known", "outliers", "speed", "recall", "sheets", "labels", "scale"])
     parser.add_argument("data", nargs="?", default="data/fer2013.csv")
     parser.add_argument("run", nargs="?", default="runs/quick")
-    parser.add_argument("--out", default="audit", help="folder of the audit's finished parts (labels)")
-    parser.add_argument("--json", help="write the figures to this file too")
+    parser.add_argument("--out", default="audit", help="folder of the audit's finished parts, and of sheets")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of audit.json and audit.md")
     asked = parser.parse_args()
-    figures = {
-        "known": lambda: known(asked.data),
+    Path(asked.out).mkdir(parents=True, exist_ok=True)
+    commands: dict[str, Callable[[], Figures]] = {
+        "known": lambda: known(asked.data, asked.run, asked.out),
+        "outliers": lambda: outliers(asked.data, asked.out),
+        "speed": lambda: speed(asked.data),
         "recall": lambda: recall(asked.data),
+        "sheets": lambda: sheets(asked.data, asked.out),
         "labels": lambda: labels(asked.data, asked.run, asked.out),
-        "scale": scale,
-    }[asked.what]()
+        "scale": lambda: scale(asked.data, asked.out),
+    }
+    figures = commands[asked.what]()
     print(figures)
-    if asked.json:
-        write_json(asked.json, figures)
+    record(asked.what, figures, asked.results)
 
 
 if __name__ == "__main__":

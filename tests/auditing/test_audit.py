@@ -2,16 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import ferembed as fe
-from ferembed.auditing import audit, find_outliers
+from ferembed.auditing import audit, candidates, copies, count_classes, find_outliers, outliers, run
 from ferembed.auditing.pages import plot_balance
 from ferembed.cli import app
-from ferembed.data import DataError, FaceDataset, drawn_faces
+from ferembed.data import DataError, FaceDataset, _progress, drawn_faces
+from ferembed.data.image_files import ImageFiles
 
 
 class Plain:
@@ -82,10 +85,10 @@ def test_probabilities_serve_in_place_of_a_recogniser():
 
 
 def test_a_face_like_no_other_is_unusual():
-    vectors = np.ones((400, 4), np.float32) + 0.01 * np.random.default_rng(0).normal(size=(400, 4)).astype(np.float32)
-    vectors[33] = [1, -1, 1, -1]
     faces = drawn_faces(400)
-    found = find_outliers(faces, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).of("unusual")
+    images = np.array(faces.images)
+    images[33] = 128 + 100 * np.sin(np.arange(48)[:, None] / 2.5)  # waves, and no face
+    found = find_outliers(FaceDataset(images, faces.labels, faces.classes)).of("unusual")
     assert found.ids[0] == 33
     assert len(found) == 2
     with pytest.raises(DataError, match="kinds of outliers are"):
@@ -96,6 +99,83 @@ def test_the_picture_of_the_balance_shows_every_count():
     axes = plot_balance(audit(FACES).balance)
     assert len(axes.patches) == 21
     assert sum(bar.get_height() for bar in axes.patches) == 284
+
+
+def test_the_picture_of_the_balance_holds_any_number_of_splits():
+    splits = np.array(["train", "validation", "test", "wild", "web", "film"])[np.arange(len(FACES)) % 6]
+    axes = plot_balance(count_classes(replace(FACES, splits=splits)))
+    assert len(axes.patches) == 42
+    axes.figure.canvas.draw()
+
+
+def test_a_sign_on_a_shaded_ground_is_a_placeholder_and_a_face_before_a_wall_is_none():
+    faces = drawn_faces(70)
+    down = np.arange(48)[:, None] * np.ones(48)
+    sign = (180 + down / 4).astype(np.uint8)  # a dozen grey levels, no step between them
+    sign[16:36, 8:40] = 110
+    sign[24:28, 14:34:8] = 200
+    ramp = (5 * down).astype(np.uint8)
+    images = np.concatenate([faces.images, np.stack([sign, ramp])])
+    found = find_outliers(FaceDataset(images, [*faces.labels, 0, 0], faces.classes))
+    assert found.of("placeholder").ids.tolist() == [70]
+
+
+def test_every_long_stage_says_how_far_it_is(monkeypatch):
+    bars = []
+
+    class Bar:
+        def __init__(self):
+            self.task_ids = [0]
+            bars.append(self)
+
+        def add_task(self, what, total, completed):
+            self.what, self.total, self.completed = what, total, completed
+
+        def update(self, _, completed):
+            self.completed = completed
+
+        def start(self):
+            pass
+
+        stop = start
+
+    monkeypatch.setattr(_progress, "PATIENCE", -1)
+    monkeypatch.setattr(_progress, "_bar", Bar)
+    audit(FACES, Plain())
+    assert all(bar.completed == bar.total for bar in bars)
+    assert [bar.what for bar in bars] == [
+        "Indexing signatures",
+        "Looking for copies",
+        "Laying them over each other",
+        "Encoding faces",
+        "Asking the neighbours",
+        "Fitting without each fold",
+        "Looking at each picture",
+        "Looking for odd pictures",
+    ]
+
+
+def test_files_are_audited_a_part_at_a_time(tmp_path, monkeypatch):
+    """A folder larger than memory: never are all its pictures decoded at once, and the findings are the same."""
+    for row, image in enumerate(FACES.images):
+        folder = tmp_path / "faces" / FACES.splits[row] / FACES.classes[FACES.labels[row]]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{row:03}.png")
+    whole = audit(fe.load_folder(tmp_path / "faces"), Plain()).to_dict()
+    read, most = ImageFiles.__getitem__, []
+
+    def watched(files, rows):
+        found = read(files, rows)
+        most.append(len(found) if found.ndim > 2 else 1)
+        return found
+
+    for module, name in ((copies, "_BLOCK"), (candidates, "_INDEXED"), (outliers, "_AT_ONCE"), (run, "_ENCODED")):
+        monkeypatch.setattr(module, name, 50)
+    monkeypatch.setattr(copies, "_SEARCHED", 50)
+    monkeypatch.setattr(ImageFiles, "__getitem__", watched)
+    monkeypatch.setattr(ImageFiles, "__array__", None)
+    assert audit(fe.load_folder(tmp_path / "faces", in_memory=False), Plain()).to_dict() == whole
+    assert max(most) <= 64
 
 
 def test_what_cannot_be_audited_is_refused_with_a_sentence():

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ferembed.auditing import candidates, find_copies
 from ferembed.auditing import copies as copies_module
-from ferembed.auditing import find_copies
 from ferembed.auditing.alignment import align
+from ferembed.auditing.candidates import find_candidates, index_signatures
 from ferembed.auditing.canvas import canvas
 from ferembed.auditing.stages import Stages
 from ferembed.auditing.views import MIDDLE, VIEWS, Poses, signatures, views
@@ -173,6 +174,43 @@ def test_an_interrupted_search_goes_on(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.glob("*.safetensors")] == ["copies.safetensors"]
     find_copies(faces, Stages(tmp_path, "another key"))
     assert len(searched) == before + 6
+
+
+def test_an_alignment_that_was_cut_off_needs_no_index(tmp_path, monkeypatch):
+    monkeypatch.setattr(copies_module, "_BLOCK", 128)
+    faces = with_extra(FACES.images[:4, :, ::-1])
+    whole = find_copies(faces)
+    aligned, lay = [], copies_module._confirmed
+
+    def killed(data, found):
+        if len(aligned) == 2:
+            raise KeyboardInterrupt
+        aligned.append(len(found.pairs))
+        return lay(data, found)
+
+    monkeypatch.setattr(copies_module, "_confirmed", killed)
+    with pytest.raises(KeyboardInterrupt):
+        find_copies(faces, Stages(tmp_path, "key"))
+    monkeypatch.setattr(copies_module, "_confirmed", lay)
+    monkeypatch.setattr(copies_module, "index_signatures", lambda *_: pytest.fail("the search was over"))
+    again = find_copies(faces, Stages(tmp_path, "key"))
+    np.testing.assert_array_equal(again.pairs, whole.pairs)
+    np.testing.assert_array_equal(again.groups, whole.groups)
+
+
+def test_a_picture_is_compared_with_its_closest_alone(monkeypatch):
+    """However many are alike: else pairs, and memory with them, would grow as the square of the data."""
+    noise = np.random.default_rng(0).normal(size=(20, 48, 48)) * np.arange(1, 21)[:, None, None]
+    alike = (FACES.images[0] + noise).clip(0, 255).astype(np.uint8)
+    faces = with_extra(alike)
+    rows = np.arange(len(faces))
+    index = index_signatures(faces, rows)
+    everything = find_candidates(faces, rows[:1], index)
+    monkeypatch.setattr(candidates, "CLOSEST", 3)
+    few = find_candidates(faces, rows[:1], index)
+    assert len(everything.pairs) > 5
+    assert len(few.pairs) == 3
+    assert sorted(few.likeness) == sorted(everything.likeness)[-3:]
 
 
 def test_no_faces_and_one_face():

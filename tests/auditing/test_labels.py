@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from ferembed.auditing import confident_joint, find_label_issues, rank_labels
+from ferembed.auditing import labels as labels_module
 from ferembed.auditing.labels import neighbour_votes, out_of_fold_softmax
 from ferembed.data import DataError, FaceDataset
 
@@ -65,9 +66,11 @@ def test_false_labels_come_first_and_can_be_mended():
     assert len(faces.without(found.top(50))) == len(faces) - 50
 
 
-def test_votes_are_those_of_a_plain_loop():
+@pytest.mark.parametrize("at_once", [1 << 21, 100])
+def test_votes_are_those_of_a_plain_loop(at_once, monkeypatch):
+    monkeypatch.setattr(labels_module, "_FOUND_AT_ONCE", at_once)
     vectors, labels, _ = noisy(80)
-    groups = np.arange(80) // 2
+    groups = np.minimum(np.arange(80) // 2, 20)  # the last one is large: all of its rows must be looked past
     votes = neighbour_votes(vectors, labels, 4, k=7, groups=groups)
     for row in range(80):
         cosines = vectors @ vectors[row]

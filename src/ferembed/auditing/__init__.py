@@ -5,6 +5,7 @@ from ferembed.auditing.labels import LabelIssues, confident_joint, find_label_is
 from ferembed.auditing.outliers import Outliers, find_outliers
 from ferembed.auditing.report import AuditReport, Balance, count_classes
 from ferembed.auditing.run import audit
+from ferembed.auditing.shipped import known_copies, known_labels, known_outliers
 
 __all__ = [
     "AuditReport",
@@ -18,5 +19,8 @@ __all__ = [
     "find_copies",
     "find_label_issues",
     "find_outliers",
+    "known_copies",
+    "known_labels",
+    "known_outliers",
     "rank_labels",
 ]

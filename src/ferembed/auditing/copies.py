@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from ferembed.auditing.canvas import canvas
 from ferembed.auditing.stages import Arrays, Stages
 from ferembed.auditing.views import MIDDLE, Poses
 from ferembed.data.dataset import SPLITS, FaceDataset
+from ferembed.index import Index
 from ferembed.index._threads import THREADS
 
 Ids = NDArray[np.int64]
@@ -140,31 +142,43 @@ def find_copies(faces: FaceDataset, stages: Stages | None = None) -> Copies:
     found = stages.once("copies", lambda: _near_copies(faces, np.sort(first[~faces.blank[first]]), stages))
     stages.forget("candidates-")
     stages.forget("aligned-")
-    return _grouped(faces, first[identical], found)
+    exact = first[identical]
+    links = np.concatenate([np.stack([np.arange(len(faces)), exact], axis=1), found["pairs"]])
+    shape = (len(faces), len(faces))
+    photo = connected_components(coo_array((np.ones(len(links), bool), links.T), shape), directed=False)[1]
+    return grouped(faces, exact, photo, found)
 
 
 def _near_copies(faces: FaceDataset, rows: Ids, stages: Stages) -> Arrays:
     """Pairs of ``rows`` that show one photo, as row numbers, with how they lie over each other."""
-    index = index_signatures(faces, rows)
+
+    @cache
+    def index() -> Index:
+        return index_signatures(faces, rows)
 
     def searched(block: Ids) -> Arrays:
-        parts = [
-            find_candidates(faces, block[start : start + _SEARCHED], index) for start in range(0, len(block), _SEARCHED)
-        ]
+        parts = [find_candidates(faces, part, index()) for part in _blocks(block, _SEARCHED)]
         return best_of_each_pair(parts)._asdict()
 
     blocks = _blocks(rows, _BLOCK)
-    found = list(stages.each("candidates", blocks, searched, "Looking for copies"))
+    found = [Candidates(**part) for part in stages.each("candidates", blocks, searched, "Looking for copies")]
     if not found:
-        return _confirmed(faces, Candidates(rows[:0, None].repeat(2, axis=1), rows[:0], np.zeros(0, np.float32)))
-    candidates = best_of_each_pair([Candidates(**part) for part in found])
-    places = _blocks(np.arange(len(candidates.pairs)), 4 * _BLOCK) or [np.zeros(0, np.int64)]
+        return _confirmed(
+            faces, Candidates(rows[:0, None].repeat(2, axis=1), np.zeros(0, np.int16), np.zeros(0, np.float32))
+        )
+    index.cache_clear()
 
     def aligned(block: Ids) -> Arrays:
-        return _confirmed(faces, candidates.at(block))
+        return _confirmed(faces, best_of_each_pair([_of_rows(part, block) for part in found]))
 
-    parts = list(stages.each("aligned", places, aligned, "Laying them over each other"))
+    parts = list(stages.each("aligned", blocks, aligned, "Laying them over each other"))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _of_rows(candidates: Candidates, block: Ids) -> Candidates:
+    """Those of the candidates, which are in order, whose smaller row lies in a block of rising rows."""
+    lowest = candidates.pairs.min(axis=1)
+    return candidates.at(slice(*np.searchsorted(lowest, [block[0], block[-1] + 1])))
 
 
 def _confirmed(faces: FaceDataset, candidates: Candidates) -> Arrays:
@@ -187,17 +201,22 @@ def _confirmed(faces: FaceDataset, candidates: Candidates) -> Arrays:
     }
 
 
-def _grouped(faces: FaceDataset, exact: Ids, found: Arrays) -> Copies:
-    """Connected components over identical pictures (``exact``, the first row of each) and near copies."""
-    n = len(faces)
-    links = np.concatenate([np.stack([np.arange(n), exact], axis=1), found["pairs"]])
-    _, component = connected_components(coo_array((np.ones(len(links), bool), links.T), (n, n)), directed=False)
-    size = np.bincount(component, minlength=1)
-    rows = np.flatnonzero(size[component] > 1)
-    order = rows[np.lexsort((rows, -_rank(faces.splits[rows]), component[rows]))]
+def grouped(faces: FaceDataset, exact: Ids, photo: Ids, found: Arrays) -> Copies:
+    """The copies among faces of known photos.
+
+    Parameters
+    ----------
+    faces : FaceDataset
+    exact, photo : ndarray of int64, shape (n,)
+        Of each face the first row with the same pixels, and a number for the photo that it shows.
+    found : dict
+        ``pairs`` by row, and ``detail``, ``shifts`` and ``scales`` of each, as in :class:`Copies`.
+    """
+    rows = np.flatnonzero(np.bincount(photo, minlength=1)[photo] > 1)
+    order = rows[np.lexsort((rows, -_rank(faces.splits[rows]), photo[rows]))]
     return Copies(
         ids=faces.ids[order],
-        groups=np.unique(component[order], return_inverse=True)[1].astype(np.int64),
+        groups=np.unique(photo[order], return_inverse=True)[1].astype(np.int64),
         splits=faces.splits[order],
         labels=np.array(faces.classes)[faces.labels[order]],
         exact=faces.ids[exact[order]],

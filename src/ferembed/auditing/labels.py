@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
+from ferembed.data._progress import progress
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.estimators import SoftmaxHead
 from ferembed.index import make_index
@@ -20,6 +22,7 @@ TEMPERATURE = 0.1
 FOLDS = 5
 
 _AT_ONCE = 2048
+_FOUND_AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,15 +226,17 @@ def neighbour_votes(
     own = np.arange(len(given)) if groups is None else np.asarray(groups, np.int64)
     index = make_index("auto", vectors.shape[1], expected_size=max(len(vectors), 1))
     index.add(vectors)
-    spare = int(np.bincount(np.unique(own, return_inverse=True)[1], minlength=1).max())
-    shares = np.zeros((len(given), classes))
-    for start in range(0, len(given), _AT_ONCE):
-        rows = np.arange(start, min(start + _AT_ONCE, len(given)))
-        found = index.search(vectors[rows], k=min(k + spare, len(given)))
-        free = (own[found.ids] != own[rows, None]) & (found.ids >= 0)
-        free &= np.cumsum(free, axis=1) <= k
-        weights = np.where(free, np.exp((found.similarities - 1) / TEMPERATURE), 0)
-        np.add.at(shares, (np.broadcast_to(rows[:, None], free.shape), given[found.ids]), weights)
+    group = np.unique(own, return_inverse=True)[1]
+    shares, done = np.zeros((len(given), classes)), 0
+    with progress("Asking the neighbours", len(given)) as report:
+        for rows, wide in _portions(np.bincount(group, minlength=1)[group] + k):
+            found = index.search(vectors[rows], k=min(wide, len(given)))
+            free = (own[found.ids] != own[rows, None]) & (found.ids >= 0)
+            free &= np.cumsum(free, axis=1) <= k
+            weights = np.where(free, np.exp((found.similarities - 1) / TEMPERATURE), 0)
+            np.add.at(shares, (np.broadcast_to(rows[:, None], free.shape), given[found.ids]), weights)
+            done += len(rows)
+            report(done)
     total = shares.sum(axis=1, keepdims=True)
     return np.where(total > 0, shares / np.where(total > 0, total, 1), 1 / classes)
 
@@ -250,10 +255,23 @@ def out_of_fold_softmax(
     proba = np.zeros((len(given), classes))
     if folds < 2:
         raise DataError("label issues need at least two rows of every class that has any.")
-    for fitted, held in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(vectors, given, own):
-        head = SoftmaxHead().fit(vectors[fitted], given[fitted])
-        proba[np.ix_(held, head.classes_)] = head.predict_proba(vectors[held])
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with progress("Fitting without each fold", folds) as report:
+        for done, (fitted, held) in enumerate(splitter.split(vectors, given, own), start=1):
+            head = SoftmaxHead().fit(vectors[fitted], given[fitted])
+            proba[np.ix_(held, head.classes_)] = head.predict_proba(vectors[held])
+            report(done)
     return proba
+
+
+def _portions(wide: Ids) -> Iterator[tuple[Ids, int]]:
+    """Rows to search for together and how many neighbours, at least what ``wide`` asks for each; they fit in memory."""
+    order, start = np.argsort(wide, kind="stable"), 0
+    while start < len(order):
+        widest = wide[order[min(start + _AT_ONCE, len(order)) - 1]]
+        rows = order[start : start + int(np.clip(_FOUND_AT_ONCE // widest, 1, _AT_ONCE))]
+        yield rows, int(wide[rows[-1]])
+        start += len(rows)
 
 
 def _margin(probabilities: Floats, labels: NDArray[np.int64]) -> Floats:

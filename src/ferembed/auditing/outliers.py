@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ferembed.auditing.canvas import canvas
 from ferembed.auditing.copies import Copies
@@ -15,12 +15,16 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.index import make_index
 
 Ids = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 KINDS: tuple[str, ...] = ("blank", "placeholder", "drawing", "unusual")
 """What a picture may be flagged as; the first that holds."""
 
 PLACEHOLDER_BITS = 4.0
 """Entropy of the grey levels, in bits of 8, below which a picture is a sign or a text."""
+
+PLAIN_BITS, PLAIN_SHARE = 4.5, 0.5
+"""So is one below the first if at more than the second of its pixels there is no step above 2.5 grey levels."""
 
 DRAWING_BITS, DRAWING_EDGES = 6.25, 0.18
 """A drawing has a lower entropy than the first, and at more than the second of its pixels a step of 60 grey levels."""
@@ -29,7 +33,7 @@ UNUSUAL = 0.005
 """Share of the pictures, those farthest from their neighbours, that are called unusual."""
 
 _NEIGHBOURS = 10
-_STEP = 60
+_STEP, _NO_STEP = 60, 2.5
 _AT_ONCE = 1024
 
 
@@ -43,8 +47,8 @@ class Outliers:
     kinds : ndarray of str, shape (m,)
         One of :data:`KINDS`.
     scores : ndarray of float64, shape (m,)
-        Of placeholders and drawings the entropy of the grey levels in bits, 0 to 8; of unusual pictures the mean cosine
-        distance to their ten nearest, 0 to 2; of blank ones 0.
+        Of unusual pictures the mean cosine distance to their ten nearest, 0 to 2; of all others the entropy of the grey
+        levels in bits, 0 to 8.
     """
 
     ids: Ids
@@ -78,19 +82,18 @@ class Outliers:
         return {kind: int(np.sum(self.kinds == kind)) for kind in KINDS}
 
 
-def find_outliers(faces: FaceDataset, embeddings: ArrayLike | None = None, *, copies: Copies | None = None) -> Outliers:
+def find_outliers(faces: FaceDataset, *, copies: Copies | None = None) -> Outliers:
     """Flag blank pictures, placeholders, drawings and unusual faces.
 
     Signs and texts that stand in for a photo, and drawings, use few grey levels; a near copy of a placeholder is one,
     too. Unusual are the :data:`UNUSUAL` of all that lie farthest from their ten nearest neighbours (Ramaswamy et al.,
-    "Efficient Algorithms for Mining Outliers from Large Data Sets", 2000): by the embeddings, or else by the signatures
-    that copies are looked for with. Every flag is a reason to look, not a verdict.
+    "Efficient Algorithms for Mining Outliers from Large Data Sets", 2000) by the signatures that copies are looked for
+    with: they see what lies in the picture, where an encoder of expressions learns to look past it. Every flag is a
+    reason to look, not a verdict.
 
     Parameters
     ----------
     faces : FaceDataset
-    embeddings : array-like, shape (n, d), optional
-        Unit vectors.
     copies : Copies, optional
 
     Examples
@@ -101,13 +104,9 @@ def find_outliers(faces: FaceDataset, embeddings: ArrayLike | None = None, *, co
     >>> find_outliers(blank).of("blank").ids.tolist()
     [70]
     """
-    bits, edges, vectors = _measured(faces)
-    if embeddings is not None:
-        vectors = np.asarray(embeddings, np.float32)
-        if vectors.ndim != 2 or len(vectors) != len(faces):
-            raise DataError(f"embeddings must have shape ({len(faces)}, d), not {vectors.shape}.")
+    bits, edges, plain, vectors = _measured(faces)
     blank = faces.blank
-    placeholder = (bits < PLACEHOLDER_BITS) & ~blank
+    placeholder = ((bits < PLACEHOLDER_BITS) | ((bits < PLAIN_BITS) & (plain > PLAIN_SHARE))) & ~blank
     if copies is not None:
         kin = np.isin(copies.groups, copies.groups[np.isin(copies.ids, faces.ids[placeholder])])
         placeholder |= np.isin(faces.ids, copies.ids[kin]) & ~blank
@@ -126,19 +125,20 @@ def find_outliers(faces: FaceDataset, embeddings: ArrayLike | None = None, *, co
     return Outliers(faces.ids[rows], kinds, np.where(kinds == "unusual", distance[rows], bits[rows]))
 
 
-def _measured(faces: FaceDataset) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]:
-    """Entropy of the grey levels, share of pixels at a strong edge, and signature of each picture."""
-    bits, edges, vectors = np.zeros(len(faces)), np.zeros(len(faces)), []
+def _measured(faces: FaceDataset) -> tuple[Floats, Floats, Floats, NDArray[np.float32]]:
+    """Entropy of the grey levels, share of pixels at a strong edge and at none, and signature of each picture."""
+    bits, edges, plain = np.zeros((3, len(faces)))
+    vectors = []
     with progress("Looking at each picture", len(faces)) as report:
         for start in range(0, len(faces), _AT_ONCE):
             pictures = canvas(faces.images[start : start + _AT_ONCE])
             block = slice(start, start + len(pictures))
             bits[block] = [_entropy(picture) for picture in pictures]
             step = np.hypot(np.diff(pictures, axis=1)[:, :, 1:], np.diff(pictures, axis=2)[:, 1:, :])
-            edges[block] = (step > _STEP).mean(axis=(1, 2))
+            edges[block], plain[block] = (step > _STEP).mean(axis=(1, 2)), (step < _NO_STEP).mean(axis=(1, 2))
             vectors.append(signatures(pictures))
             report(block.stop)
-    return bits, edges, np.concatenate(vectors) if vectors else np.zeros((0, 1), np.float32)
+    return bits, edges, plain, np.concatenate(vectors) if vectors else np.zeros((0, 1), np.float32)
 
 
 def _entropy(picture: NDArray[np.float32]) -> float:
@@ -152,6 +152,10 @@ def _distances(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.zeros(len(vectors))
     index = make_index("auto", vectors.shape[1], expected_size=len(vectors))
     index.add(vectors)
-    k = min(_NEIGHBOURS + 1, len(vectors))
-    parts = [index.search(vectors[s : s + _AT_ONCE], k=k).similarities[:, 1:] for s in range(0, len(vectors), _AT_ONCE)]
-    return np.asarray(1 - np.concatenate(parts).mean(axis=1), np.float64)
+    k, distance = min(_NEIGHBOURS + 1, len(vectors)), np.zeros(len(vectors))
+    with progress("Looking for odd pictures", len(vectors)) as report:
+        for start in range(0, len(vectors), _AT_ONCE):
+            found = index.search(vectors[start : start + _AT_ONCE], k=k)
+            distance[start : start + _AT_ONCE] = 1 - found.similarities[:, 1:].mean(axis=1)
+            report(min(start + _AT_ONCE, len(vectors)))
+    return distance

@@ -41,7 +41,15 @@ def plot_balance(balance: Balance, ax: Axes | None = None) -> Axes:
     for place, (split, counts) in enumerate(zip(balance.splits, balance.counts, strict=True)):
         left = np.arange(len(balance.classes)) + (place - (len(balance.splits) - 1) / 2) * width
         colours = [COLOURS.get(name, COLOURS["neutral"]) for name in balance.classes]
-        bars = axes.bar(left, counts, width, color=colours, alpha=1 - 0.3 * place, edgecolor="grey", label=split)
+        bars = axes.bar(
+            left,
+            counts,
+            width,
+            color=colours,
+            alpha=1 - 0.7 * place / len(balance.splits),
+            edgecolor="grey",
+            label=split,
+        )
         axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=6, rotation=90, padding=2)
     axes.set_xticks(range(len(balance.classes)), balance.classes)
     axes.set_ylabel("faces")

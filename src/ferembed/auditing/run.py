@@ -20,7 +20,7 @@ from ferembed.data.dataset import DataError, FaceDataset
 if TYPE_CHECKING:
     from ferembed.recognizer import Recognizer
 
-VERSION = 1
+VERSION = 2
 """Of what the stages hold; results of another version are computed anew."""
 
 _ENCODED = 2048
@@ -39,7 +39,7 @@ def audit(
     ----------
     faces : FaceDataset
     recognizer : Recognizer, optional
-        Its embeddings rank doubtful labels and unusual faces. One that was trained on these very labels hides those it
+        Its embeddings rank doubtful labels. One that was trained on these very labels hides those it
         learnt by heart.
     probabilities : array-like, shape (n, c), optional
         Class probabilities from models that did not see the row's label, to doubt labels with instead.
@@ -80,7 +80,7 @@ def audit(
         images=len(faces),
         balance=count_classes(faces),
         copies=copies,
-        outliers=find_outliers(faces, embeddings, copies=copies),
+        outliers=find_outliers(faces, copies=copies),
         labels=labels,
     )
     if out is not None:
