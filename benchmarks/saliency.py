@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "saliency.json")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    recognizer = fe.Recognizer.load(arguments.run)
+    recognizer = fe.load(arguments.run)
     images = fe.load_dataset(arguments.faces).images[:8]
     load = os.getloadavg()[0]
     figures = {

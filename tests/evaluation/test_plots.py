@@ -15,6 +15,7 @@ from ferembed.evaluation import (
     plot_confusion_difference,
     plot_curves,
     plot_embedding,
+    plot_faces,
     plot_mistakes,
     plot_reliability,
     plot_retrieval,
@@ -55,6 +56,48 @@ def drawings(answers):
     }
 
 
+LOG = "epoch,step,train/loss,validation/knn_accuracy\n0,9,,0.5\n0,9,2.0,\n1,19,,0.75\n1,19,1.5,\n"
+
+
+def sheets(folder):
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 255, (4, 3, 8, 8), np.uint8)
+    said = rng.dirichlet(np.ones(2), 4)
+    wrong = np.array(["a", "b"])[said.argmin(axis=1)]
+    (folder / "metrics.csv").write_text(LOG)
+    return {
+        "faces": lambda ax=None: plot_faces(faces[0], ["one", "two", "three"], ax),
+        "retrieval": lambda ax=None: plot_retrieval(
+            faces[:, 0], ["a"] * 4, faces, [["a"] * 3] * 4, said[:, [0] * 3], ax
+        ),
+        "mistakes": lambda ax=None: plot_mistakes(faces[:, 0], wrong, said, ["a", "b"], ax),
+        "training": lambda ax=None: plot_training(folder / "metrics.csv", ax),
+    }
+
+
+@pytest.mark.parametrize("name", ["faces", "retrieval", "mistakes", "training"])
+def test_a_sheet_is_a_new_figure_or_takes_the_place_of_axes(name, tmp_path):
+    from matplotlib.figure import Figure
+
+    draw, figure = sheets(tmp_path)[name], Figure(layout="constrained")
+    left, right = figure.subplots(1, 2)
+    sheet = draw(right)
+    assert sheet.get_figure(root=True) is figure
+    assert left in figure.axes
+    assert right not in figure.axes
+    figure.canvas.draw()
+    drawn = [each for each in sheet.axes if each.has_data()]
+    assert len(drawn) == sum(each.has_data() for each in draw().axes) > 0
+    assert min(each.get_window_extent().x0 for each in drawn) > left.get_window_extent().x1
+    for ending, start in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+        save_figure(draw(), tmp_path / f"alone.{ending}")
+        save_figure(sheet, tmp_path / f"beside.{ending}")
+        for path in (tmp_path / f"alone.{ending}", tmp_path / f"beside.{ending}"):
+            assert path.read_bytes().startswith(start)
+    with pytest.raises(ValueError, match="takes the place of a subplot"):
+        draw(Figure().add_axes((0, 0, 1, 1)))
+
+
 @pytest.mark.parametrize(
     "name", ["confusion", "counts", "difference", "classes", "map", "curves", "reliability", "risk"]
 )
@@ -68,6 +111,16 @@ def test_drawn_on_a_new_figure_or_on_given_axes(answers, name):
     ax = Figure().add_subplot()
     assert draw(ax) is ax
     assert ax.has_data()
+
+
+def test_reliability_joins_each_bin_to_where_it_should_be(answers):
+    curve = reliability_curve(*answers)
+    ax = plot_reliability(curve)
+    gaps, dots = ax.collections
+    np.testing.assert_allclose(dots.get_offsets(), np.stack([curve.confidence, curve.accuracy], axis=1))
+    np.testing.assert_array_equal(np.argsort(dots.get_sizes(), kind="stable"), np.argsort(curve.count, kind="stable"))
+    for segment, sure, right in zip(gaps.get_segments(), curve.confidence, curve.accuracy, strict=True):
+        np.testing.assert_allclose(segment, [[sure, sure], [sure, right]])
 
 
 def test_confusion_shows_counts_and_shares_of_each_row():
@@ -101,9 +154,8 @@ def test_reliability_bars_stand_in_their_bins(answers):
     for binning in ("width", "mass"):
         curve = reliability_curve(*answers, 10, binning)
         ax = plot_reliability(curve)
-        bars, counts = ax.containers
+        (bars,) = ax.containers
         assert [bar.get_height() for bar in bars] == pytest.approx(curve.accuracy.tolist())
-        assert sum(bar.get_height() for bar in counts) == pytest.approx(1.0)
         for bar, confidence in zip(bars, curve.confidence, strict=True):
             assert bar.get_x() - 1e-9 <= confidence <= bar.get_x() + bar.get_width() + 1e-9
 
@@ -228,12 +280,15 @@ def test_map_shows_every_face_rings_the_wrong_ones_and_sets_some_in():
     assert ((gaps[..., 0] > 0.08) | (gaps[..., 1] > 0.1)).all()
 
 
-def test_projection_keeps_groups_together_and_repeats():
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_projection_keeps_groups_together_and_repeats(method):
+    if method == "umap":
+        pytest.importorskip("umap", reason="umap-learn, which no extra installs, is not there")
     rng = np.random.default_rng(0)
     groups = np.repeat(np.eye(8)[:2], 30, axis=0) + rng.normal(scale=0.05, size=(60, 8))
-    points = project_embedding(groups, seed=1)
+    points = project_embedding(groups, method=method, seed=1)
     assert points.shape == (60, 2)
-    np.testing.assert_array_equal(points, project_embedding(groups, seed=1))
+    np.testing.assert_array_equal(points, project_embedding(groups, method=method, seed=1))
     near = np.argsort(np.linalg.norm(points[:, None] - points[None], axis=2), axis=1)[:, 1:6]
     assert ((near < 30) == (np.arange(60) < 30)[:, None]).mean() > 0.95
 
@@ -273,7 +328,7 @@ def test_mistakes_come_surest_first():
 def test_training_curves_are_those_logged(tmp_path):
     log = tmp_path / "logs" / "csv" / "metrics.csv"
     log.parent.mkdir(parents=True)
-    log.write_text("epoch,step,train/loss,validation/knn_accuracy\n0,9,,0.5\n0,9,2.0,\n1,19,,0.75\n1,19,1.5,\n")
+    log.write_text(LOG)
     curves = read_curves(tmp_path)
     assert {name: [c.tolist() for c in curve] for name, curve in curves.items()} == {
         "validation/knn_accuracy": [[1, 2], [0.5, 0.75]],
@@ -281,6 +336,14 @@ def test_training_curves_are_those_logged(tmp_path):
     }
     figure = plot_training(tmp_path)
     assert [ax.get_title() for ax in figure.axes] == ["training loss", "validation scores"]
+    of_classes = "epoch,validation/distance_within,validation/distance_within/sad,validation/distance_within/happy\n"
+    (tmp_path / "classes.csv").write_text(of_classes + "0,0.5,0.4,0.6\n1,0.4,0.3,0.5\n")
+    whole, each = plot_training(tmp_path / "classes.csv").axes
+    assert each.get_title() == "distance within, of each class"
+    assert [line.get_label() for line in whole.get_lines()] == ["distance within"]
+    assert {line.get_label(): line.get_color() for line in each.get_lines()} == {
+        name: COLOURS[name] for name in ("sad", "happy")
+    }
     line = plot_curves(curves).get_lines()[0]
     assert line.get_xydata().tolist() == [[1, 0.5], [2, 0.75]]
     with pytest.raises(FileNotFoundError, match="the run has logged no figures"):

@@ -49,9 +49,11 @@ def test_given_axes_and_figures_are_drawn_on(saliency, small, drawn):
     other = Figure().add_subplot()
     assert plot_similarity_saliency(pairs, ax=other) is other
     assert len(other.images) == 6
-    assert f"{pairs.similarity[0]:.2f}" in other.get_title()
+    assert f"{pairs.similarity[0]:.3f}" in other.get_title()
     figure = Figure()
-    assert plot_saliency_grid(small, drawn.split("test"), "gradient", figure=figure) is figure
+    grid = plot_saliency_grid(small, drawn.split("test"), "gradient", ax=figure.subplots(1, 2)[1])
+    assert grid.get_figure(root=True) is figure
+    assert sum(bool(each.images) for each in figure.axes) > 4
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])

@@ -88,6 +88,23 @@ def test_gradients_through_similarities_are_those_of_finite_differences(weights)
         assert found[0, column].item() == pytest.approx((ahead - behind) / 6e-3, rel=0.02, abs=1e-4)
 
 
+def test_gradients_pass_isotonic_steps_by():
+    knn = KNNClassifier(20).fit(GALLERY, LABELS)
+    calibrated = CalibratedClassifier(FrozenEstimator(knn), "isotonic").fit(HELD_OUT, TRUTH)
+    members = [
+        ("curves", FrozenEstimator(calibrated)),
+        ("softmax", FrozenEstimator(SoftmaxHead().fit(GALLERY, LABELS))),
+    ]
+    ensemble = VotingEnsemble(members).fit(HELD_OUT, TRUTH)
+    query = torch.from_numpy(QUERIES).requires_grad_()
+    (expected,) = torch.autograd.grad(vote(knn, query)[:, 0].sum(), query)
+    (found,) = torch.autograd.grad(vote(calibrated, query)[:, 0].sum(), query)
+    torch.testing.assert_close(found, expected)
+    assert (found.abs().amax(dim=1) > 0).float().mean() > 0.5
+    (joined,) = torch.autograd.grad(vote(ensemble, query)[:, 0].sum(), query)
+    assert (joined.abs().amax(dim=1) > 0).all()
+
+
 def test_a_foreign_classifier_is_named():
     with pytest.raises(TypeError, match="LogisticRegression cannot be followed"):
         vote(LogisticRegression().fit(GALLERY, LABELS), torch.from_numpy(QUERIES))

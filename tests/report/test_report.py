@@ -194,6 +194,13 @@ def ground(browser):
 
 
 @pytest.mark.parametrize("page", ["report", "comparison"])
+def test_every_picture_is_drawn_for_light_and_for_dark_pages(page, request):
+    kinds = re.findall(r'<img class="(\w+)" src="data:', text(request.getfixturevalue(page)[0]))
+    assert set(kinds) == {"light", "dark"}
+    assert kinds.count("light") == kinds.count("dark") > 3
+
+
+@pytest.mark.parametrize("page", ["report", "comparison"])
 def test_light_and_dark_follow_the_system_and_the_button(page, browser, request):
     path, _ = request.getfixturevalue(page)
     grounds = {}
@@ -210,6 +217,36 @@ def test_light_and_dark_follow_the_system_and_the_button(page, browser, request)
         assert ground(browser) != grounds[theme]
         assert all(image.is_displayed() for image in browser.find_elements("css selector", f"img.{other}"))
     assert grounds == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 23, 27)"}
+
+
+def luminance(colour):
+    channels = np.array(colour)[:3] / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("page", ["report", "comparison"])
+def test_every_cell_can_be_read(page, theme, browser, request):
+    """By the contrast of text and ground, as the browser paints them."""
+    feature = {"name": "prefers-color-scheme", "value": theme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    browser.get(request.getfixturevalue(page)[0].as_uri())
+    pairs = browser.execute_script("""
+        const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+        const painted = colour => {
+          canvas.fillStyle = colour;
+          canvas.fillRect(0, 0, 1, 1);
+          return [...canvas.getImageData(0, 0, 1, 1).data];
+        };
+        const styles = [...document.querySelectorAll(".matrix td > *")].map(cell => getComputedStyle(cell));
+        return styles.map(style => [painted(style.color), painted(style.backgroundColor)]);
+    """)
+    assert len(pairs) == 49
+    assert len({tuple(ground) for _, ground in pairs}) > 3
+    for pair in pairs:
+        dark, light = sorted(map(luminance, pair))
+        assert (light + 0.05) / (dark + 0.05) > 4.4, pair
 
 
 @pytest.mark.parametrize("page", ["report", "comparison"])
@@ -239,6 +276,18 @@ def test_a_comparison_shows_who_differs_where(comparison, runs, browser):
     here = (TEST.labels == true) & ((first == called) != (second == called))
     faces = browser.find_elements("css selector", f"#{anchor} .face")
     assert {int(face.text.rpartition("row ")[2]) for face in faces} == set(TEST.ids[here].tolist())
+
+
+def test_a_comparison_shows_of_both_what_a_report_shows_of_one(comparison, report):
+    html = text(comparison[0])
+    for title in re.findall("<h2>(.*?)</h2>", text(report[0])):
+        assert f"<h2>{title}</h2>" in html
+    sheets = re.findall(r"<style>\.(sheet-\S+) i ", html)
+    assert len(sheets) == len(set(sheets))
+    for name in ("one", "two"):
+        assert {f"sheet-mistakes-{name}", f"sheet-queries-{name}", f"sheet-neighbours-{name}"} <= set(sheets)
+        assert f'<td class="text">{name}, all</td>' in html
+    assert html.count("Untrained &lt;b&gt;") == 2
 
 
 def test_classes_in_another_order_are_compared_by_name(runs, tmp_path):

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from ferembed.evaluation.plots.canvas import figure_or_place
 from ferembed.storage import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 
-def plot_faces(images: NDArray[Any], captions: Sequence[str] | None = None, *, columns: int = 8) -> Figure:
+def plot_faces(
+    images: NDArray[Any], captions: Sequence[str] | None = None, ax: Axes | None = None, *, columns: int = 8
+) -> Figure | SubFigure:
     """A sheet of faces, row by row.
 
     Parameters
@@ -24,20 +27,20 @@ def plot_faces(images: NDArray[Any], captions: Sequence[str] | None = None, *, c
     images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
     captions : sequence of str, optional
         One line or more above each face.
+    ax : matplotlib Axes, optional
+        A subplot whose place the sheet takes.
     columns : int
         Faces a row.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib Figure, or SubFigure in the place of ``ax``
     """
-    from matplotlib.figure import Figure
-
     if captions is not None and len(captions) != len(images):
         raise ValueError(f"{len(images)} images need as many captions, not {len(captions)}.")
     rows = max(1, math.ceil(len(images) / columns))
     lines = max((caption.count("\n") + 1 for caption in captions), default=0) if captions else 0
-    figure = Figure(figsize=(1.3 * columns, (1.3 + 0.2 * lines) * rows), layout="constrained")
+    figure = figure_or_place(ax, (1.3 * columns, (1.3 + 0.2 * lines) * rows))
     for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.set_axis_off()
         if place < len(images):
@@ -47,11 +50,9 @@ def plot_faces(images: NDArray[Any], captions: Sequence[str] | None = None, *, c
     return figure
 
 
-def save_figure(picture: Figure | Axes, path: str | os.PathLike[str], *, dpi: int = 120) -> None:
+def save_figure(picture: Figure | SubFigure | Axes, path: str | os.PathLike[str], *, dpi: int = 120) -> None:
     """Write a picture, whole or not at all; the path's ending (.png, .svg, .pdf) decides the format."""
-    from matplotlib.axes import Axes
-
-    figure = picture.get_figure(root=True) if isinstance(picture, Axes) else picture
+    figure = picture.get_figure(root=True)
     if figure is None:
         raise ValueError("the axes belong to no figure that could be saved.")
     ending = os.path.splitext(os.fspath(path))[1].lstrip(".") or "png"

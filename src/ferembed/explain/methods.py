@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,30 +14,43 @@ from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam, Noi
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ferembed.explain.layers import gradcam_layer
+from ferembed.explain.layers import folded, gradcam_layer
 
 ROWS = 512
 """Changed images that go through the encoder at once."""
 
 Maps = NDArray[np.float32]
 
-Score = Callable[[Tensor, Tensor], Tensor]
-"""Takes images (n, channels, h, w) and what each is asked about (n, ...), and gives one number an image, (n,)."""
+_TOGETHER = 64
+"""Images at most that go through the encoder together: at 48 pixels they stay in the cache, twice as fast as 512."""
+
+Answer = Callable[[Tensor, Tensor], Tensor]
+"""Takes embeddings (n, d) and what each is asked about (n, ...), and gives one number an image, (n,)."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is explained: ``score``, a number that ``encoder`` leads to, for images asked about ``reference``."""
+    """What is explained: the ``answer`` that ``encoder`` leads to, for images asked about ``reference``."""
 
     encoder: nn.Module
-    score: Score
+    answer: Answer
     images: Tensor
     reference: Tensor
+
+    def score(self, images: Tensor, reference: Tensor) -> Tensor:
+        """One number an image, (n,), for images (n, channels, h, w)."""
+        return self.answer(embed(self.encoder, images), reference)
 
     @property
     def arguments(self) -> dict[str, Any]:
         """What every captum method wants to know."""
         return {"inputs": self.images.clone().requires_grad_(), "additional_forward_args": (self.reference,)}
+
+
+def embed(encoder: nn.Module, images: Tensor) -> Tensor:
+    """Embeddings (n, d) on the CPU."""
+    parts = images.chunk(max(1, math.ceil(len(images) / _TOGETHER)))
+    return torch.cat([encoder(part) for part in parts]).cpu()
 
 
 def occlusion(question: Question, *, patch: int = 8, stride: int = 2, fill: float = 0.5) -> Tensor:
@@ -59,7 +73,8 @@ def occlusion(question: Question, *, patch: int = 8, stride: int = 2, fill: floa
         raise ValueError(
             f"stride must be from 1 to the patch's {patch} pixels, or some are never covered; not {stride}."
         )
-    losses = Occlusion(question.score).attribute(
+    quick = replace(question, encoder=folded(question.encoder, question.images[:1]))
+    losses = Occlusion(quick.score).attribute(
         **question.arguments | {"inputs": question.images},
         sliding_window_shapes=(channels, patch, patch),
         strides=(channels, stride, stride),
@@ -110,7 +125,8 @@ def integrated_gradients(question: Question, *, steps: int = 64, fill: float = 0
     """Gradients summed along the straight way from a grey image to the face.
 
     The map adds up to the score of the face less that of the grey image, but for the error of ``steps``. A k-NN vote
-    jumps a little where a neighbour gives way to another, which no gradient sees.
+    also jumps where a neighbour gives way to another, which no gradient sees: where 200 of 28,697 faces vote, these
+    jumps are most of the change.
 
     Sundararajan, Taly and Yan (2017), Axiomatic attribution for deep networks.
 

@@ -1,18 +1,19 @@
 """Pictures of saliency: the face, its map, and the map over the face, side by side.
 
-Each is drawn on ``ax`` or ``figure``, or on a new figure; :func:`ferembed.evaluation.sheets.save_figure` writes them.
+Each is drawn on ``ax``, a grid in its place, or on a new figure; :func:`ferembed.evaluation.sheets.save_figure` writes
+them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.data.dataset import FaceDataset
-from ferembed.evaluation.plots.canvas import ORANGE, axes_or_new, ink, new_figure
+from ferembed.evaluation.plots.canvas import ORANGE, axes_or_new, figure_or_place, ink
 from ferembed.explain.saliency import Saliency, SimilaritySaliency, explain_class
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def plot_similarity_saliency(pairs: SimilaritySaliency, row: int = 0, *, ax: Axe
     ax = axes_or_new(ax, (4.2, 3.2))
     sides = (pairs.images_a[row], pairs.maps_a[row]), (pairs.images_b[row], pairs.maps_b[row])
     _show(ax, [_triptych(*side) for side in sides])
-    ax.set_title(f"cosine similarity {pairs.similarity[row]:.2f}", fontsize=_TITLE)
+    ax.set_title(f"cosine similarity {pairs.similarity[row]:.3f}", fontsize=_TITLE)
     return ax
 
 
@@ -80,7 +81,7 @@ def plot_saliency_grid(
     *,
     voter: str = "vote",
     columns: int = 4,
-    figure: Figure | SubFigure | None = None,
+    ax: Axes | None = None,
     **parameters: Any,
 ) -> Figure | SubFigure:
     """The surest right and the surest wrong predictions of each model, with maps of the predicted class.
@@ -97,55 +98,80 @@ def plot_saliency_grid(
         As for :func:`ferembed.explain_class`.
     columns : int
         Cases a row.
-    figure : matplotlib Figure or SubFigure, optional
-        A new one, large enough, by default.
+    ax : matplotlib Axes, optional
+        A subplot whose place the grid takes.
 
     Raises
     ------
     ValueError
         If there is no face or no model, ``columns`` is below 1, or as :func:`ferembed.explain_class` does.
     """
+    cases = surest_cases(recognizers, faces, method, voter=voter, columns=columns, **parameters)
+    return plot_cases(cases, columns=columns, ax=ax)
+
+
+class Cases(NamedTuple):
+    """The surest right or wrong predictions of one model, with maps of the predicted classes."""
+
+    model: str
+    kind: Literal["right", "wrong"]
+    truth: NDArray[np.str_]
+    saliency: Saliency
+
+
+def surest_cases(
+    recognizers: Recognizer | Mapping[str, Recognizer],
+    faces: FaceDataset,
+    method: str = "occlusion",
+    *,
+    voter: str = "vote",
+    columns: int = 4,
+    **parameters: Any,
+) -> list[Cases]:
+    """What :func:`plot_saliency_grid` draws: for each model its right cases, then its wrong ones."""
     named = recognizers if isinstance(recognizers, Mapping) else {"": recognizers}
     if not len(faces) or not named or columns < 1:
         raise ValueError(f"a grid needs faces, a model and a column; got {len(faces)}, {len(named)} and {columns}.")
-    figure = new_figure((2.75 * columns + 0.9, 2.35 * len(named))) if figure is None else figure
-    blocks = figure.subfigures(len(named), 1, squeeze=False)[:, 0]
-    for block, (name, recognizer) in zip(blocks, named.items(), strict=True):
-        _plot_cases(block, name, recognizer, faces, method, voter, columns, parameters)
+    truth = np.array(faces.classes)[faces.labels]
+    cases = []
+    for name, recognizer in named.items():
+        proba = recognizer.voters[voter].predict_proba(recognizer.encode(faces.images))
+        right = recognizer.classes_[proba.argmax(axis=1)] == truth
+        kinds: tuple[tuple[Literal["right", "wrong"], NDArray[np.bool_]], ...] = (("right", right), ("wrong", ~right))
+        for kind, of_kind in kinds:
+            rows = _surest(np.flatnonzero(of_kind), proba.max(axis=1), truth, columns)
+            saliency = explain_class(recognizer, faces.subset(rows).images, method, voter=voter, **parameters)
+            cases.append(Cases(name, kind, truth[rows], saliency))
+    return cases
+
+
+def plot_cases(cases: Sequence[Cases], *, columns: int = 4, ax: Axes | None = None) -> Figure | SubFigure:
+    """Draw cases that :func:`surest_cases` has found, a row for each model and kind."""
+    from matplotlib.cm import ScalarMappable
+
+    models = len(cases) // 2
+    figure = figure_or_place(ax, (2.75 * columns + 0.9, 2.35 * models))
+    for model, block in enumerate(figure.subfigures(models, 1, squeeze=False)[:, 0]):
+        grid = block.subplots(2, columns, squeeze=False)
+        for line, case in zip(grid, cases[2 * model : 2 * model + 2], strict=True):
+            _plot_line(line, case)
+        bar = block.colorbar(ScalarMappable(cmap=COLOURS), ax=grid, shrink=0.7, aspect=15, ticks=[0, 1])
+        bar.set_label(f"{cases[0].saliency.method.replace('_', ' ')} map", fontsize=_TITLE)
+        bar.ax.tick_params(labelsize=_TITLE)
     return figure
 
 
-def _plot_cases(
-    block: SubFigure,
-    name: str,
-    recognizer: Recognizer,
-    faces: FaceDataset,
-    method: str,
-    voter: str,
-    columns: int,
-    parameters: dict[str, Any],
-) -> None:
-    from matplotlib.cm import ScalarMappable
-
-    truth = np.array(faces.classes)[faces.labels]
-    proba = recognizer.voters[voter].predict_proba(recognizer.encode(faces.images))
-    right = recognizer.classes_[proba.argmax(axis=1)] == truth
-    grid = block.subplots(2, columns, squeeze=False)
-    for line, (kind, of_kind) in zip(grid, {"right": right, "wrong": ~right}.items(), strict=True):
-        line[0].set_ylabel(f"{name}\n{kind}".strip(), fontsize=9)
-        rows = _surest(np.flatnonzero(of_kind), proba.max(axis=1), truth, columns)
-        shown = faces.subset(rows)
-        saliency = explain_class(recognizer, shown.images, method, voter=voter, **parameters)
-        for place, ax in enumerate(line):
-            if place < len(rows):
-                plot_saliency(saliency, place, truth=str(truth[rows[place]]), ax=ax)
-            else:
-                _bare(ax)
-        if not len(rows):
-            line[0].set_title("none", fontsize=_TITLE)
-    bar = block.colorbar(ScalarMappable(cmap=COLOURS), ax=grid, shrink=0.7, aspect=15, ticks=[0, 1])
-    bar.set_label(f"{method.replace('_', ' ')} map", fontsize=_TITLE)
-    bar.ax.tick_params(labelsize=_TITLE)
+def _plot_line(line: Iterable[Axes], case: Cases) -> None:
+    """One row of a grid: as many cases as there are, then empty places."""
+    for place, ax in enumerate(line):
+        if place < len(case.truth):
+            plot_saliency(case.saliency, place, truth=str(case.truth[place]), ax=ax)
+        else:
+            _bare(ax)
+        if not place:
+            ax.set_ylabel(f"{case.model}\n{case.kind}".strip(), fontsize=9)
+            if not len(case.truth):
+                ax.set_title("none", fontsize=_TITLE)
 
 
 def _surest(

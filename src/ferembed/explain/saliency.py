@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ferembed.data._progress import progress
 from ferembed.data.inputs import prepare_images
-from ferembed.explain.methods import Question, Score, find_method
-from ferembed.explain.voting import torch_threads_kept, vote
+from ferembed.explain.methods import Answer, Question, embed, find_method
+from ferembed.explain.voting import vote
 
 if TYPE_CHECKING:
     from ferembed.data.inputs import Faces
     from ferembed.recognizer import Recognizer
 
 _FACES_AT_ONCE = 8
-_IMAGES_AT_ONCE = 64
 
 Explained = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -41,7 +40,8 @@ class Saliency:
     raw: NDArray[np.float32]
     """Shape (n, h, w), signed. Occlusion: the probability lost, positive where the pixel speaks for the class;
     ``raw + 1 - probability`` is the mean of 1 - p. Gradients: change of probability for a change of the pixel by 1.
-    Integrated gradients: the pixel's part of the probability."""
+    Integrated gradients: the pixel's part of the probability. Gradients are of the probability before an isotonic
+    calibration, where the voter has one."""
     target: NDArray[np.str_]
     """The class that is explained, of each face; shape (n,)."""
     probability: NDArray[np.float64]
@@ -118,6 +118,9 @@ def explain_class(
 
     Notes
     -----
+    All methods but occlusion follow gradients. Isotonic calibration, whose steps have none, is left out of these: they
+    are of the voter's probability before it. A k-NN vote is flat where all neighbours are of one class, and its map 0.
+
     Maps show what this network used, not what an expression is, and different methods may disagree;
     :func:`ferembed.explain.randomisation_test` shows how much a method depends on what the network learnt.
 
@@ -138,21 +141,20 @@ def explain_class(
         raise ValueError(f"there is no voter {voter!r}: choose from {', '.join(voters)}.")
     pixels = _pixels(recognizer, images)
     classes, embeddings = recognizer.classes_, _embeddings(recognizer, pixels)
-    with torch_threads_kept():
-        proba = voters[voter].predict_proba(embeddings) if len(pixels) else np.empty((0, len(classes)))
+    proba = voters[voter].predict_proba(embeddings) if len(pixels) else np.empty((0, len(classes)))
     best = proba.argmax(axis=1)
     codes = best if target is None else _codes(classes, target, len(pixels))
 
-    def score(batch: Tensor, wanted: Tensor) -> Tensor:
-        answers = vote(voters[voter], _embed(recognizer.encoder, batch)).gather(1, wanted[:, None])[:, 0]
-        if batch.requires_grad and not answers.requires_grad:
+    def answer(embedded: Tensor, wanted: Tensor) -> Tensor:
+        answers = vote(voters[voter], embedded).gather(1, wanted[:, None])[:, 0]
+        if embedded.requires_grad and not answers.requires_grad:
             raise ValueError(
                 f"the voter {voter!r} has no gradient, since all its neighbours count equally (weights='uniform'): "
                 f"take method='occlusion', or another voter."
             )
         return answers
 
-    raw, maps = _explain(recognizer, method, score, pixels, torch.from_numpy(codes), parameters)
+    raw, maps = _explain(recognizer, method, answer, pixels, torch.from_numpy(codes), parameters)
     probability = proba[np.arange(len(proba)), codes]
     return Saliency(method, voter, _pictures(pixels), maps, raw, classes[codes], probability, classes[best])
 
@@ -204,11 +206,11 @@ def explain_similarity(
     left, right = (side.expand(count, -1, -1, -1).contiguous() for side in (left, right))
     embedded_left, embedded_right = (torch.from_numpy(_embeddings(recognizer, side)) for side in (left, right))
 
-    def score(batch: Tensor, other: Tensor) -> Tensor:
-        return (_embed(recognizer.encoder, batch).double() * other.double()).sum(dim=1)
+    def answer(embedded: Tensor, other: Tensor) -> Tensor:
+        return (embedded.double() * other.double()).sum(dim=1)
 
     (raw_a, maps_a), (raw_b, maps_b) = (
-        _explain(recognizer, method, score, side, other, parameters)
+        _explain(recognizer, method, answer, side, other, parameters)
         for side, other in ((left, embedded_right), (right, embedded_left))
     )
     similarity = (embedded_left.double() * embedded_right.double()).sum(dim=1).numpy()
@@ -217,14 +219,14 @@ def explain_similarity(
 
 
 def _explain(
-    recognizer: Recognizer, name: str, score: Score, pixels: Tensor, reference: Tensor, parameters: dict[str, Any]
+    recognizer: Recognizer, name: str, answer: Answer, pixels: Tensor, reference: Tensor, parameters: dict[str, Any]
 ) -> Explained:
     """Raw values and maps, (n, h, w) each."""
     method, device, parts = find_method(name), _device(recognizer), []
     with progress("Explaining faces", len(pixels)) as report:
         for start in range(0, len(pixels), _FACES_AT_ONCE):
             faces = slice(start, start + _FACES_AT_ONCE)
-            question = Question(recognizer.encoder, score, pixels[faces].to(device), reference[faces])
+            question = Question(recognizer.encoder, answer, pixels[faces].to(device), reference[faces])
             parts.append(method.attribute(question, **parameters).detach().cpu().float().numpy())
             report(faces.stop)
     if not parts:
@@ -233,16 +235,11 @@ def _explain(
     return raw, method.normalise(raw)
 
 
-def _embed(encoder: nn.Module, batch: Tensor) -> Tensor:
-    """Embeddings (n, d) on the CPU. Small batches stay in the cache: at 48 pixels 64 go twice as fast as 512."""
-    return torch.cat([encoder(part) for part in torch.split(batch, _IMAGES_AT_ONCE)]).cpu()
-
-
 @torch.no_grad()
 def _embeddings(recognizer: Recognizer, pixels: Tensor) -> NDArray[np.float32]:
     if not len(pixels):
         return np.empty((0, recognizer.encoder.embedding_dim), np.float32)
-    embeddings: NDArray[np.float32] = _embed(recognizer.encoder, pixels.to(_device(recognizer))).numpy()
+    embeddings: NDArray[np.float32] = embed(recognizer.encoder, pixels.to(_device(recognizer))).numpy()
     return embeddings
 
 

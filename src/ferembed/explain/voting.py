@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import singledispatch
 from typing import Any
 
@@ -24,23 +22,14 @@ from ferembed.estimators.weights import CLOSEST, Weighting, counted
 _PRODUCTS = 2**24
 
 
-@contextmanager
-def torch_threads_kept() -> Iterator[None]:
-    """A search by FAISS sets OpenMP to one thread, torch's work after it included; this sets torch's number back."""
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 @singledispatch
 def vote(classifier: Any, embeddings: Tensor) -> Tensor:
     """What ``classifier.predict_proba`` gives for embeddings, differentiable.
 
     Gradients flow through the similarities to the neighbours; which rows are neighbours is held fixed, as it is almost
     everywhere. A vote in which all neighbours count equally (``weights="uniform"``) has no gradient. Where several rows
-    are equally near, others of them may vote here.
+    are equally near, others of them may vote here. An isotonic calibration consists of steps, flat almost everywhere:
+    where ``embeddings`` require a gradient it is left out, and the probabilities are those before it.
 
     Parameters
     ----------
@@ -113,8 +102,7 @@ def _neighbours(gallery: Gallery, queries: Tensor, count: int) -> tuple[Tensor, 
         blocks = torch.split(queries, max(1, _PRODUCTS // len(ids)))
         nearest = [(block @ vectors.T).topk(count, dim=1) for block in blocks]
         return torch.cat([each.values for each in nearest]), ids[torch.cat([each.indices for each in nearest]).numpy()]
-    with torch_threads_kept():
-        _, rows = gallery.search(queries.detach().numpy(), count)
+    _, rows = gallery.search(queries.detach().numpy(), count)
     near, places = np.unique(np.where(rows >= 0, rows, rows.max()), return_inverse=True)
     neighbours = torch.from_numpy(gallery.index.reconstruct(near))[torch.from_numpy(places.reshape(rows.shape))]
     similarities = torch.einsum("nd,nkd->nk", queries, neighbours)
@@ -132,6 +120,8 @@ def _weights(similarities: Tensor, weighting: Weighting, temperature: float) -> 
 
 def _calibrate(calibration: Any, proba: Tensor) -> Tensor:
     if isinstance(calibration, IsotonicCalibration):
+        if proba.requires_grad:
+            return proba
         raised = torch.stack([_interpolate(p, *k) for p, k in zip(proba.T, calibration.knots, strict=True)], dim=1)
         return raised / raised.sum(dim=1, keepdim=True)
     logs = _log(_smooth(proba, calibration.smoothing))

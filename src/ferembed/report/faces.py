@@ -20,14 +20,17 @@ NEIGHBOURS = 8
 QUERIES_PER_CLASS = 2
 
 
-def mistakes(answers: Answers) -> list[Markup]:
-    """The faces that the vote names wrongly with the highest confidence, surest first."""
+def mistakes(answers: Answers, name: str = "") -> list[Markup]:
+    """The faces that the vote names wrongly with the highest confidence, surest first.
+
+    ``name`` tells the systems of one page apart.
+    """
     proba = answers.probabilities["vote"]
     rows = surest_mistakes(proba, answers.codes)
     if not rows.size:
         return [note("The vote names every face rightly.")]
     shown = rows[:MISTAKES]
-    sheet = FaceSheet(answers.faces.images[shown], "mistakes")
+    sheet = FaceSheet(answers.faces.images[shown], f"mistakes {name}")
     one = Markup("{} {}<br>is {}<br>row {}")
     captions = [
         one.format(
@@ -42,32 +45,38 @@ def mistakes(answers: Answers) -> list[Markup]:
     return [sheet.style, note(wrong), sheet.faces(np.arange(len(shown)), captions)]
 
 
-def neighbours(recognizer: Recognizer, answers: Answers, train: FaceDataset | None, seed: int = 0) -> list[Markup]:
+def neighbours(
+    recognizer: Recognizer, answers: Answers, train: FaceDataset | None, seed: int = 0, name: str = ""
+) -> list[Markup]:
     """Queries drawn at random, two a class, each beside the nearest faces of the gallery.
 
     Parameters
     ----------
     train : FaceDataset or None
         The faces the recogniser learned; others, or None, and only labels and distances are shown.
+    seed : int
+        The same draws the same queries.
+    name : str
+        Tells the systems of one page apart.
     """
     queries = np.concatenate(list(_queries(answers, seed)))
     k = min(NEIGHBOURS, len(recognizer.gallery_ids))
     near = recognizer.neighbors(answers.faces.images[queries], k)
     known = train is not None and fingerprint(train) == recognizer.info.get("data", {}).get("train")
-    sheet = FaceSheet(answers.faces.images[queries], "queries")
+    sheet = FaceSheet(answers.faces.images[queries], f"queries {name}")
     blocks = [sheet.style]
     if known and train is not None:
         place = {int(number): row for row, number in enumerate(train.ids)}
-        gallery = FaceSheet(train.images[[place[int(number)] for number in near.ids.ravel()]], "neighbours")
+        gallery = FaceSheet(train.images[[place[int(number)] for number in near.ids.ravel()]], f"neighbours {name}")
         blocks.append(gallery.style)
     else:
         blocks.append(note("The faces this recogniser learned are not in this data, so its neighbours are only named."))
     for line, query in enumerate(queries):
-        name = answers.classes[answers.codes[query]]
-        other = near.labels[line] != name
+        true = answers.classes[answers.codes[query]]
+        other = near.labels[line] != true
         distances = 1 - near.similarities[line]
         captions = [Markup("{}<br>{}").format(*each) for each in zip(near.labels[line], _short(distances), strict=True)]
-        asked = sheet.faces([line], [Markup("<strong>{}</strong><br>row {}").format(name, answers.faces.ids[query])])
+        asked = sheet.faces([line], [Markup("<strong>{}</strong><br>row {}").format(true, answers.faces.ids[query])])
         if known:
             found = gallery.faces(np.arange(line * k, (line + 1) * k), captions, marked=other)
         else:

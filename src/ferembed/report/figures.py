@@ -58,9 +58,16 @@ def classes_table(metrics: Metrics) -> Markup:
     return table(["class", *CLASS_FIGURES.values(), "images"], rows, caption=INTERVALS)
 
 
-def retrieval_table(evaluation: Evaluation) -> Markup:
-    """How the embedding retrieves faces of the query's class from the gallery."""
-    groups = {"all": evaluation.retrieval, "without copies": evaluation.retrieval_without_copies}
+def retrieval_table(evaluations: Mapping[str, Evaluation]) -> Markup:
+    """How the embedding of one system, or of several by name, retrieves faces of the query's class from the gallery."""
+    groups = {
+        ", ".join(filter(None, [name, images])): metrics
+        for name, evaluation in evaluations.items()
+        for images, metrics in (
+            ("all", evaluation.retrieval),
+            ("without copies", evaluation.retrieval_without_copies),
+        )
+    }
     rows = [
         [name, *(_cell(metrics, field) for field in RETRIEVAL_FIGURES)]
         for name, metrics in groups.items()
@@ -75,7 +82,7 @@ def provenance(evaluation: Evaluation, info: Mapping[str, Any]) -> list[Markup]:
     sentences = [f"{views.get(evaluation.views, 'Ten crops of each image were averaged')}."]
     if evaluation.calibrated_here:
         sentences.append(
-            "The epoch, k, the temperatures and the vote's weights were chosen on these very images: "
+            "The epoch, k, the temperatures and the vote's weights were chosen on these images: "
             "read the figures as validation figures, not as a test."
         )
     recipe, versions = info.get("recipe", {}), info.get("versions", {})

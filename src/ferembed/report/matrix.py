@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ferembed.assessment import Answers
 from ferembed.evaluation.metrics import confusion_counts
 from ferembed.evaluation.page import FaceSheet, heading, join, note, slug
+from ferembed.evaluation.page.style import text_on_share
 
 SHOWN = 96
 """Faces of a cell that are shown at most."""
@@ -134,9 +135,9 @@ def _panel(true: str, called: str, faces: Markup) -> Markup:
 
 
 def _square(cell: _Cell, anchor: str) -> Markup:
-    kind = "full" if cell.share > 0.55 else ""
-    style = f"--share: {round(100 * cell.share)}%; --tone: var(--{cell.tone})"
+    share = round(100 * cell.share)
+    style = f"--share: {share}%; --tone: var(--{cell.tone}); color: {text_on_share(cell.tone, share / 100)}"
     inner = Markup("{}<small>{}</small>").format(cell.text, cell.below)
     if cell.faces is None:
-        return Markup('<td><b class="{}" style="{}">{}</b></td>').format(kind, style, inner)
-    return Markup('<td><a class="{}" style="{}" href="#{}">{}</a></td>').format(kind, style, anchor, inner)
+        return Markup('<td><b style="{}">{}</b></td>').format(style, inner)
+    return Markup('<td><a style="{}" href="#{}">{}</a></td>').format(style, anchor, inner)

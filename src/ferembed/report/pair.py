@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from ferembed.assessment import Answers, Comparison, answer, compare_answers
+from ferembed.assessment import Answers, Comparison, answer, compare_answers, judge
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.bootstrap import RESAMPLES
-from ferembed.evaluation.page import page, write_page
-from ferembed.recognizer import Recognizer
+from ferembed.evaluation.page import heading, note, page, write_page
+from ferembed.report import faces as faces_of
 from ferembed.report import figures, pictures
+from ferembed.report.audit import audit_summary
 from ferembed.report.matrix import difference_matrix
 from ferembed.report.single import sections
+from ferembed.shipped import load
 
 if TYPE_CHECKING:
+    from ferembed.auditing.copies import Copies
     from ferembed.data.augmentation import Views
 
 
@@ -31,6 +34,7 @@ def write_comparison(
     out: str | os.PathLike[str],
     *,
     split: str = "validation",
+    copies: Copies | None = None,
     views: Views = "single",
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -38,18 +42,21 @@ def write_comparison(
     """Write what tells two runs apart on one split into one HTML file that needs no network.
 
     Both systems' figures with their differences, McNemar's test and the paired bootstrap; the difference of their
-    confusion matrices with the faces that only one of them puts into each cell; classes, calibration and saliency.
+    confusion matrices with the faces that only one of them puts into each cell; and what :func:`write_report` shows of
+    one run, of both.
 
     Parameters
     ----------
     first, second : path
         Folders that :func:`ferembed.train` wrote, of recognisers of the same classes.
     faces : FaceDataset
-        Labelled faces with their splits.
+        Labelled faces with their splits; nearest faces are shown of a run that learned their ``train`` split.
     out : path
         The file.
     split : str
         The split to judge.
+    copies
+        As for :func:`write_report`.
     views, resamples, seed
         As for :func:`ferembed.compare`.
 
@@ -61,24 +68,46 @@ def write_comparison(
         If there is no such split, or the classes do not fit.
     """
     names = _names(Path(first), Path(second))
-    recognizers = {name: Recognizer.load(run) for name, run in zip(names, (first, second), strict=True)}
+    recognizers = {name: load(run) for name, run in zip(names, (first, second), strict=True)}
     judged = faces.split(split)
     a, b = (answer(recognizer, judged, views=views) for recognizer in recognizers.values())
     comparison = compare_answers(a, b, resamples=resamples, seed=seed)
     b = _in_order(b, a.classes)
     votes = comparison.all_images["vote"]
     systems = dict(zip(names, (a, b), strict=True))
+    judgements = {
+        name: judge(recognizers[name], each, resamples=resamples, seed=seed) for name, each in systems.items()
+    }
+    train = faces.split("train") if "train" in faces.split_names else None
     parts: dict[str, Callable[[], list[Markup]]] = {
-        "Figures": lambda: figures.comparison_tables(comparison, names),
+        "Figures": lambda: [
+            *figures.comparison_tables(comparison, names),
+            *_of_each(names, lambda name: figures.provenance(judgements[name], recognizers[name].info)),
+        ],
         "Confusion matrix": lambda: [difference_matrix(a, b, names)],
         "Classes": lambda: [pictures.class_bars({names[0]: votes.first, names[1]: votes.second})],
         "Confidence": lambda: pictures.confidence(systems, ("vote",)),
+        "Retrieval": lambda: [
+            figures.retrieval_table(judgements),
+            *_of_each(names, lambda name: faces_of.neighbours(recognizers[name], systems[name], train, seed, name)),
+        ],
+        "Embedding map": lambda: _of_each(names, lambda name: pictures.embedding_map(systems[name], seed)),
+        "Surest mistakes": lambda: _of_each(names, lambda name: faces_of.mistakes(systems[name], name)),
         "Saliency": lambda: pictures.saliency(recognizers, a),
+        "Data": lambda: [
+            note(f"Copies and doubtful labels are told from what {names[0]} learned and answers."),
+            *audit_summary(faces, a, copies),
+        ],
         "Training": lambda: [block for run in (first, second) for block in pictures.training_curves(Path(run))],
     }
     lead = f"{comparison.images:,} faces of the split {comparison.split!r} of {faces.source or 'the data set'}"
     write_page(out, page(f"{names[1]} against {names[0]}", sections(parts), lead=lead))
     return comparison
+
+
+def _of_each(names: Sequence[str], make: Callable[[str], list[Markup]]) -> list[Markup]:
+    """The blocks of each run under its name."""
+    return [block for name in names for block in (heading(name), *make(name))]
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from ferembed.evaluation.page import figure, note, row
 from ferembed.evaluation.plots.training import METRICS
 from ferembed.evaluation.selective import RiskCoverageCurve
 from ferembed.evaluation.wording import voter_name
-from ferembed.explain import plot_saliency_grid
+from ferembed.explain.plots import plot_cases, surest_cases
 from ferembed.recognizer import Recognizer
 
 MAPPED = 1500
@@ -75,7 +75,7 @@ def embedding_map(answers: Answers, seed: int = 0) -> list[Markup]:
 def training_curves(run: Path) -> list[Markup]:
     """What the run has logged, epoch by epoch."""
     if not (run / METRICS).is_file():
-        return [note("The run has kept no log of its training.")]
+        return [note(f"{run.name} has kept no log of its training.")]
     return [figure(lambda: plot_training(run), f"What {run.name} logged after each epoch.")]
 
 
@@ -94,7 +94,8 @@ def saliency(recognizers: Mapping[str, Recognizer], answers: Answers) -> list[Ma
         "Faces, how much the probability of the predicted class falls where a patch hides them, and both. "
         "Upper row: surest right cases; lower row: surest mistakes, each of as many classes as there are."
     )
-    return [figure(plot_saliency_grid(recognizers, faces, columns=SALIENT), caption, form="png")]
+    cases = surest_cases(recognizers, faces, columns=SALIENT)
+    return [figure(lambda: plot_cases(cases, columns=SALIENT), caption, form="png")]
 
 
 def _reliability(answers: Answers, name: str) -> Markup:

@@ -14,11 +14,11 @@ from ferembed.data._progress import progress
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.bootstrap import RESAMPLES
 from ferembed.evaluation.page import Section, page, row, write_page
-from ferembed.recognizer import Recognizer
 from ferembed.report import faces as faces_of
 from ferembed.report import figures, pictures
 from ferembed.report.audit import audit_summary
 from ferembed.report.matrix import confusion_matrix
+from ferembed.shipped import load
 
 if TYPE_CHECKING:
     from ferembed.auditing.copies import Copies
@@ -69,7 +69,7 @@ def write_report(
     DataError
         If there is no such split, or it holds a class the recogniser does not know.
     """
-    recognizer = Recognizer.load(run)
+    recognizer = load(run)
     answers = answer(recognizer, faces.split(split), views=views)
     evaluation = judge(recognizer, answers, resamples=resamples, seed=seed)
     vote = evaluation.all_images["vote"]
@@ -84,7 +84,7 @@ def write_report(
         "Classes": lambda: [row(figures.classes_table(vote), pictures.class_bars(vote))],
         "Confidence": lambda: pictures.confidence({"": answers}, tuple(answers.probabilities)),
         "Retrieval": lambda: [
-            figures.retrieval_table(evaluation),
+            figures.retrieval_table({"": evaluation}),
             *faces_of.neighbours(recognizer, answers, train, seed),
         ],
         "Embedding map": lambda: pictures.embedding_map(answers, seed),

@@ -8,6 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ferembed.evaluation.plots.canvas import text_on
+
 LIGHT = {
     "ground": "#ffffff",
     "raised": "#f3f4f6",
@@ -17,7 +19,6 @@ LIGHT = {
     "link": "#005a9e",
     "mark": "#d55e00",
     "fill": "#08519c",
-    "onfill": "#ffffff",
     "more": "#542788",
     "less": "#b35806",
 }
@@ -30,10 +31,24 @@ DARK = {
     "link": "#7cc0ff",
     "mark": "#ff9a3d",
     "fill": "#6baed6",
-    "onfill": "#10141a",
     "more": "#b2abd2",
     "less": "#fdb863",
 }
+
+
+def text_on_share(tone: str, share: float) -> str:
+    """A CSS colour of text, black or white, whichever stands out from a tone's share of a raised ground.
+
+    >>> text_on_share("fill", 0.0), text_on_share("fill", 1.0)
+    ('light-dark(black, white)', 'light-dark(white, black)')
+    """
+    light, dark = (text_on(*_mixed(colours[tone], colours["raised"], share)) for colours in (LIGHT, DARK))
+    return f"light-dark({light}, {dark})"
+
+
+def _mixed(tone: str, ground: str, share: float) -> list[float]:
+    """Red, green and blue, 0 to 1, of what CSS's ``color-mix`` gives."""
+    return [(share * int(tone[i : i + 2], 16) + (1 - share) * int(ground[i : i + 2], 16)) / 255 for i in (1, 3, 5)]
 
 
 def plot_theme(colours: Mapping[str, str]) -> Any:

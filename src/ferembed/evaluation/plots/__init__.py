@@ -1,7 +1,8 @@
 """Pictures of an evaluation. Each draws on ``ax``, or on a new figure, and returns the axes; saving is the caller's.
 
-Sheets of many axes return their figure. New figures are made without pyplot, so that they need no display and are freed
-with the last reference: ``save_figure(plot_confusion(...), "confusion.svg")``.
+Sheets of many axes take the place of ``ax`` in its figure and return that part of it, or else their new figure. New
+figures are made without pyplot, so that they need no display and are freed with the last reference:
+``save_figure(plot_confusion(...), "confusion.svg")``.
 """
 
 from ferembed.evaluation.plots.classes import plot_classes

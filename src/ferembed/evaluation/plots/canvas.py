@@ -9,7 +9,7 @@ from ferembed.labels import COLOURS, canonical
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 BLUE, ORANGE, PALE, GREY = COLOURS["sad"], COLOURS["angry"], COLOURS["surprise"], "#8C8C8C"
 LINES = (BLUE, ORANGE, COLOURS["disgust"], COLOURS["fear"], COLOURS["contempt"], PALE, GREY)
@@ -32,11 +32,45 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return new_figure(size).add_subplot() if ax is None else ax
 
 
+def figure_or_place(ax: Axes | None, size: tuple[float, float]) -> Figure | SubFigure:
+    """For sheets of many axes: a new figure, or a part of the axes' figure that takes their place.
+
+    Raises
+    ------
+    ValueError
+        If the axes are not one of a figure's subplots.
+    """
+    if ax is None:
+        return new_figure(size)
+    figure, place = ax.get_figure(), ax.get_subplotspec()
+    if figure is None or place is None:
+        raise ValueError(
+            "a sheet of many axes takes the place of a subplot: ax must come from subplots or add_subplot."
+        )
+    ax.remove()
+    return figure.add_subfigure(place)
+
+
 def ink() -> Any:
     """The colour of text, so that a picture suits a dark page too."""
     from matplotlib import rcParams
 
     return rcParams["text.color"]
+
+
+def luminance(red: float, green: float, blue: float) -> float:
+    """Relative luminance, 0 to 1, of a colour whose channels go from 0 to 1 (WCAG 2)."""
+    r, g, b = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in (red, green, blue))
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def text_on(red: float, green: float, blue: float) -> str:
+    """Black or white, whichever stands out from a ground; either does so with a contrast of 4.5 or more (WCAG 2).
+
+    >>> text_on(1.0, 1.0, 0.9), text_on(0.0, 0.0, 0.6)
+    ('black', 'white')
+    """
+    return "black" if luminance(red, green, blue) > 0.179 else "white"
 
 
 def palette() -> dict[str, str]:

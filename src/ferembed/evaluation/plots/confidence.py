@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ferembed.evaluation.calibration import ReliabilityCurve
-from ferembed.evaluation.plots.canvas import GREY, ORANGE, PALE, axes_or_new, dress_line, ink
+from ferembed.evaluation.plots.canvas import BLUE, ORANGE, PALE, axes_or_new, dress_line, ink
 from ferembed.evaluation.selective import RiskCoverageCurve
 
 if TYPE_CHECKING:
@@ -16,33 +16,20 @@ if TYPE_CHECKING:
 
 
 def plot_reliability(curve: ReliabilityCurve, ax: Axes | None = None) -> Axes:
-    """The reliability diagram: accuracy against confidence in bins, and how many rows each bin holds.
+    """The reliability diagram: accuracy against confidence in bins.
 
-    Bars below the diagonal are too sure, bars above it not sure enough. Bins without rows are left out.
+    A bar is a bin's accuracy. Its dot stands at the bin's mean confidence, and is the larger the more rows the bin
+    holds; a line joins it to the diagonal, where a calibrated bin would be. Dots below the diagonal are too sure, dots
+    above it not sure enough. Bins without rows are left out.
     """
     ax = axes_or_new(ax, (5.0, 5.0))
     places = np.clip(np.searchsorted(curve.edges, curve.confidence, side="left") - 1, 0, len(curve.edges) - 2)
     left, width = curve.edges[places], np.diff(curve.edges)[places]
-    ax.bar(left, curve.accuracy, width, align="edge", color=PALE, edgecolor="white", label="accuracy")
-    ax.bar(
-        left + 0.3 * width,
-        curve.count / curve.count.sum(),
-        0.4 * width,
-        align="edge",
-        color=GREY,
-        edgecolor="white",
-        label="share of rows",
-    )
+    ax.bar(left, curve.accuracy, width, align="edge", color=PALE, alpha=0.4, edgecolor="none", label="accuracy")
     ax.plot([0, 1], [0, 1], color=ink(), linestyle="--", linewidth=1, label="perfectly calibrated")
-    ax.plot(
-        curve.confidence,
-        curve.accuracy,
-        "o",
-        color=ORANGE,
-        markersize=5,
-        clip_on=False,
-        label="mean confidence of the bin",
-    )
+    ax.vlines(curve.confidence, curve.confidence, curve.accuracy, color=ORANGE, linewidth=2, label="gap")
+    sizes = 12 + 130 * curve.count / curve.count.max()
+    ax.scatter(curve.confidence, curve.accuracy, sizes, BLUE, zorder=3, clip_on=False, label="bin (area: its rows)")
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy")
     ax.set_title(f"expected calibration error {curve.error:.3f}, {curve.count.sum():,} rows", fontsize=10)
     ax.legend(loc="upper left", fontsize=8)

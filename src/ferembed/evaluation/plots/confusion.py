@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.evaluation.metrics import class_codes, confusion_counts
-from ferembed.evaluation.plots.canvas import axes_or_new
+from ferembed.evaluation.plots.canvas import axes_or_new, text_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +120,7 @@ def _matrix(
     ax.set_yticks(range(len(names)), names)
     for (row, column), value in np.ndenumerate(values):
         red, green, blue, _ = shown.to_rgba(value)
-        colour = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+        colour = text_on(red, green, blue)
         lift = 0.0 if below is None else 0.12
         ax.text(column, row - lift, written[row][column], ha="center", va="center", color=colour)
         if below is not None:

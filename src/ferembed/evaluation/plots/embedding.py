@@ -60,7 +60,7 @@ def project_embedding(
             from umap import UMAP
         except ImportError as error:
             raise ImportError("method='umap' needs umap-learn: pip install umap-learn, or method='tsne'.") from error
-        points = UMAP(metric="cosine", random_state=seed).fit_transform(vectors)
+        points = UMAP(metric="cosine", n_jobs=1, random_state=seed).fit_transform(vectors)
     else:
         raise ValueError(f"method must be 'tsne' or 'umap', not {method!r}.")
     return np.asarray(points, dtype=np.float32)

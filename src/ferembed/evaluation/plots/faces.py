@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ferembed.estimators.probabilities import as_probabilities
 from ferembed.evaluation.metrics import class_codes
-from ferembed.evaluation.plots.canvas import BLUE, ORANGE, new_figure
+from ferembed.evaluation.plots.canvas import BLUE, ORANGE, figure_or_place
 from ferembed.evaluation.sheets import plot_faces
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 
 def plot_retrieval(
@@ -24,7 +24,8 @@ def plot_retrieval(
     neighbours: NDArray[np.uint8],
     neighbour_labels: ArrayLike,
     distances: ArrayLike,
-) -> Figure:
+    ax: Axes | None = None,
+) -> Figure | SubFigure:
     """Queries, and beside each its nearest faces with their labels and distances.
 
     A neighbour of the query's class has a thin blue frame; one of another class a thick orange one.
@@ -39,6 +40,8 @@ def plot_retrieval(
     neighbour_labels : array-like, shape (q, k)
     distances : array-like of float, shape (q, k)
         Cosine distances, 0 to 2.
+    ax : matplotlib Axes, optional
+        A subplot whose place the sheet takes.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def plot_retrieval(
             f"got {len(labels)} labels and shapes {shape}, {names.shape} and {apart.shape}."
         )
     rows, k = shape
-    figure = new_figure((1.15 * (k + 1.3), 1.45 * rows))
+    figure = figure_or_place(ax, (1.15 * (k + 1.3), 1.45 * rows))
     grid = figure.subplots(rows, k + 1, squeeze=False, width_ratios=[1.3] + [1.0] * k)
     for row in range(rows):
         _face(grid[row, 0], queries[row], f"query: {labels[row]}", weight="bold")
@@ -67,8 +70,14 @@ def plot_retrieval(
 
 
 def plot_mistakes(
-    images: NDArray[np.uint8], y_true: ArrayLike, proba: ArrayLike, classes: Sequence[Any], *, count: int = 24
-) -> Figure:
+    images: NDArray[np.uint8],
+    y_true: ArrayLike,
+    proba: ArrayLike,
+    classes: Sequence[Any],
+    ax: Axes | None = None,
+    *,
+    count: int = 24,
+) -> Figure | SubFigure:
     """The faces named wrongly with the highest confidence, surest first.
 
     Above each: what it was called with which probability, and what it is.
@@ -79,6 +88,8 @@ def plot_mistakes(
     y_true : array-like of shape (n,)
     proba : array-like of float, shape (n, c)
     classes : sequence of length c
+    ax : matplotlib Axes, optional
+        A subplot whose place the sheet takes.
     count : int
         Faces at most.
 
@@ -94,7 +105,7 @@ def plot_mistakes(
     captions = [
         f"{classes[values[row].argmax()]} {values[row].max():.0%}\nis {classes[codes[row]]}" for row in rows.tolist()
     ]
-    return plot_faces(images[rows], captions)
+    return plot_faces(images[rows], captions, ax)
 
 
 def surest_mistakes(proba: NDArray[np.float64], codes: NDArray[Any]) -> NDArray[np.intp]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.evaluation.plots.canvas import MARKERS, axes_or_new, dress_line, new_figure
+from ferembed.evaluation.plots.canvas import MARKERS, axes_or_new, class_colours, dress_line, figure_or_place, palette
+from ferembed.labels import canonical
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 Curve: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64]]"
 
@@ -55,12 +56,16 @@ def read_curves(run: str | os.PathLike[str]) -> dict[str, Curve]:
 
 
 def plot_curves(curves: Mapping[str, Curve], ax: Axes | None = None) -> Axes:
-    """Curves over epochs by name; what stands before the last ``/`` of a name is left out of the legend."""
+    """Curves over epochs by name; what stands before the last ``/`` of a name is left out of the legend.
+
+    Curves of emotions have the emotions' colours.
+    """
     ax = axes_or_new(ax, (6.2, 3.4))
-    for place, (name, (epochs, values)) in enumerate(curves.items()):
-        label = name.rsplit("/", 1)[-1].replace("_", " ")
-        marker = MARKERS[place % len(MARKERS)]
-        ax.plot(epochs, values, marker=marker, markersize=3.5, label=label, **dress_line(place))
+    labels = [name.rsplit("/", 1)[-1].replace("_", " ") for name in curves]
+    of_classes = {canonical(label) for label in labels} <= palette().keys()
+    for place, (label, (epochs, values)) in enumerate(zip(labels, curves.values(), strict=True)):
+        line = dress_line(place) | ({"color": class_colours(labels)[place]} if of_classes else {})
+        ax.plot(epochs, values, marker=MARKERS[place % len(MARKERS)], markersize=3.5, label=label, **line)
     ax.set_xlabel("epochs")
     ax.grid(alpha=0.3)
     ax.locator_params(axis="x", integer=True)
@@ -69,23 +74,32 @@ def plot_curves(curves: Mapping[str, Curve], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_training(run: str | os.PathLike[str]) -> Figure:
+def plot_training(run: str | os.PathLike[str], ax: Axes | None = None) -> Figure | SubFigure:
     """Training curves of a run: its losses, the scores of the validation split, and the shape of the embedding.
+
+    What is logged for each class has a panel of its own.
 
     Parameters
     ----------
     run : path
         As for :func:`read_curves`.
+    ax : matplotlib Axes, optional
+        A subplot whose place the curves take.
     """
     curves = read_curves(run)
     scores = {name for name in curves if any(word in name for word in _SCORES)}
     train = {name for name in curves if name.startswith("train/")}
+    of_classes = {name for name in curves if name.count("/") == 2} - scores
     likelihood = {name for name in curves if name.endswith("nll")}
     panels = {
         "training loss": train,
         "validation scores": scores - train,
         "validation NLL": likelihood - train,
-        "validation: shape of the embedding": curves.keys() - scores - train - likelihood,
+        "validation: shape of the embedding": curves.keys() - scores - train - likelihood - of_classes,
+        **{
+            f"{kind.replace('_', ' ')}, of each class": {name for name in of_classes if name.split("/")[1] == kind}
+            for kind in sorted({name.split("/")[1] for name in of_classes})
+        },
     }
     shown = {title: {name: curves[name] for name in curves if name in names} for title, names in panels.items()}
     shown = {title: each for title, each in shown.items() if each}
@@ -93,7 +107,7 @@ def plot_training(run: str | os.PathLike[str]) -> Figure:
         raise ValueError(f"{run} has logged no figures.")
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
-    figure = new_figure((6.2 * columns, 3.2 * rows))
+    figure = figure_or_place(ax, (6.2 * columns, 3.2 * rows))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
