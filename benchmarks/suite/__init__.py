@@ -1,0 +1,1 @@
+"""The systems of the field side by side: ``python -m benchmarks.suite --budget smoke``; see docs/benchmarks.md."""
