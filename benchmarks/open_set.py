@@ -1,6 +1,6 @@
 """How well a trained recogniser tells what it should not name: a held-out expression, and pictures without a face.
 
-    python benchmarks/open_set.py runs/quick data/fer2013.csv --out benchmarks/results
+    python benchmarks/open_set.py small data/fer2013.csv --out benchmarks/results
 
 Half of PublicTest picks the thresholds, the other half is the known. The strangers are
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
-from ferembed import KNNClassifier, Recognizer, load_fer2013
+from ferembed import KNNClassifier, Recognizer, load, load_fer2013
 from ferembed.estimators import OpenSet, RejectOption
 from ferembed.evaluation import auroc, plot_risk_coverage, risk_coverage_curve
 from ferembed.storage import atomic_path, write_json, write_text
@@ -192,11 +192,11 @@ def table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, help="folder of a run on FER2013")
+    parser.add_argument("run", help="folder of a run on FER2013, or the name of a shipped recogniser")
     parser.add_argument("faces", type=Path, help="fer2013.csv")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder for open_set.*")
     options = parser.parse_args()
-    result, curves = measured(Recognizer.load(options.run), options.faces)
+    result, curves = measured(load(options.run), options.faces)
     result = {"command": f"python benchmarks/open_set.py {options.run} {options.faces}", **result}
     write_json(options.out / "open_set.json", result)
     write_text(options.out / "open_set.md", table(result))
