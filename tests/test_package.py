@@ -22,7 +22,7 @@ ORDER = [
     {"auditing"},
     {"explain"},
     {"adapters", "recognizer"},
-    {"pipeline"},
+    {"shipped", "pipeline"},
     {"assessment"},
     {"report"},
     {"cli", "app"},
