@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ferembed.data._progress import progress
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.ferplus import ferplus_labels
+from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation import (
     Interval,
     Metrics,
@@ -59,8 +60,7 @@ class Answers:
 
     def predicted(self, voter: str = VOTE) -> NDArray[np.int64]:
         """Column of the most probable class of each face, shape (n,)."""
-        columns: NDArray[np.int64] = self.probabilities[voter].argmax(axis=1)
-        return columns
+        return most_probable(self.probabilities[voter])
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from ferembed.data._progress import progress
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.estimators import SoftmaxHead
+from ferembed.estimators.probabilities import most_probable
 from ferembed.index import make_index
 
 Floats = NDArray[np.float64]
@@ -168,7 +169,7 @@ def confident_joint(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Ids, N
     thresholds = np.where(counts > 0, own / np.maximum(counts, 1), np.inf)
     reached = np.where(proba >= thresholds - 1e-6, proba, -1.0)
     counted = reached.max(axis=1, initial=-1.0) >= 0
-    true = reached.argmax(axis=1)
+    true = most_probable(reached)
     joint = np.zeros((c, c))
     np.add.at(joint, (given[counted], true[counted]), 1)
     joint[np.diag_indices(c)] = np.maximum(joint.diagonal(), 1)
@@ -204,7 +205,7 @@ def rank_labels(probabilities: ArrayLike, labels: ArrayLike, joint: ArrayLike) -
     wrong = 1 - counts.diagonal() / np.maximum(counts.sum(axis=1), 1)
     others = proba.copy()
     others[np.arange(len(given)), given] = -1
-    return _margin(proba, given) + wrong[given], others.argmax(axis=1)
+    return _margin(proba, given) + wrong[given], most_probable(others)
 
 
 def neighbour_votes(

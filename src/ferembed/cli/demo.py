@@ -47,7 +47,7 @@ def _ask_about_photo(recognizer: Recognizer, out: Path) -> None:
         picture, face = np.asarray(photo), photo.crop(FACE)
     proba = recognizer.predict_proba(face)[0]
     near = recognizer.neighbors(face)
-    show(f"{recognizer.classes_[proba.argmax()]}, {proba.max():.0%}; its nearest faces: {', '.join(near.labels[0])}")
+    show(f"{recognizer.predict(face)[0]}, {proba.max():.0%}; its nearest faces: {', '.join(near.labels[0])}")
     _save({"photo.png": _plot_answer(picture, np.asarray(face), recognizer.classes_.tolist(), proba)}, out)
 
 
@@ -77,13 +77,14 @@ def _show_and_draw(recognizer: Recognizer, evaluation: Evaluation, faces: FaceDa
     import numpy as np
 
     from ferembed.cli.tables import metrics_table, show
+    from ferembed.estimators.probabilities import most_probable
     from ferembed.evaluation import plot_confusion, plot_reliability, reliability_curve
     from ferembed.evaluation.sheets import plot_faces
 
     show(metrics_table(evaluation))
     probabilities = recognizer.predict_proba(faces.images)
     names = recognizer.classes_
-    truth, predicted = names[faces.labels], names[probabilities.argmax(axis=1)]
+    truth, predicted = names[faces.labels], names[most_probable(probabilities)]
     captions = [f"{answer}\n(is {name})" for answer, name in zip(predicted[:24], truth, strict=False)]
     pictures = {
         f"{prefix}confusion.png": plot_confusion(truth, predicted, names.tolist()),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ferembed.assessment import Comparison, Evaluation
+from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation.wording import (
     CLASS_FIGURES,
     FIGURES,
@@ -113,7 +114,8 @@ def prediction_table(
     image: str, classes: NDArray[Any], probabilities: NDArray[Any], nearest: Sequence[Any] | None
 ) -> Table:
     """Classes by falling probability; beside them the nearest training faces."""
-    order = sorted(range(len(classes)), key=lambda i: -probabilities[i])
+    best = most_probable(probabilities[None])[0]
+    order = sorted(range(len(classes)), key=lambda i: (i != best, -probabilities[i]))
     table = Table(title=f"{image}: [bold]{classes[order[0]]}[/bold]", title_justify="left")
     table.add_column("class")
     table.add_column("probability", justify="right")

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ferembed.estimators.held_out import Labels
-from ferembed.estimators.probabilities import Floats, as_probabilities, softmax
+from ferembed.estimators.probabilities import Floats, as_probabilities, most_probable, softmax
 
 Output = Literal["logits", "probabilities"]
 
@@ -43,7 +43,7 @@ class FittedMember(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Labels:
         """The most probable class of each row, shape ``(n,)``."""
-        labels: Labels = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        labels: Labels = self.classes_[most_probable(self.predict_proba(X))]
         return labels
 
     def _probabilities(self, outputs: ArrayLike, output: Output) -> Floats:

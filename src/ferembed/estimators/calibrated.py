@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.calibration import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
 from ferembed.estimators.held_out import Labels, adopt_features
-from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
+from ferembed.estimators.probabilities import Codes, Floats, most_probable, probabilities_of
 from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
 from ferembed.estimators.wrapper import ClassifierWrapper
 
@@ -123,7 +123,7 @@ class CalibratedClassifier(ClassifierWrapper):
 
     def predict(self, X: Any) -> Labels:
         """The most probable class of each row, shape ``(n,)``."""
-        codes = self.predict_proba(X).argmax(axis=1)
+        codes = most_probable(self.predict_proba(X))
         labels: Labels = self.classes_[codes]
         return labels
 

@@ -9,7 +9,16 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss, safe_log, smooth, softmax
+from ferembed.estimators.probabilities import (
+    Codes,
+    Floats,
+    as_probabilities,
+    first_of_the_best,
+    log_loss,
+    safe_log,
+    smooth,
+    softmax,
+)
 from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
 
 CalibrationMethod = Literal["temperature", "vector", "isotonic", "dirichlet"]
@@ -63,10 +72,11 @@ class TemperatureScaling:
     def fit(cls, proba: Floats, codes: Codes, sample_weight: Floats | None = None) -> TemperatureScaling:
         """The most likely temperature; on the data it is fitted to it is never less likely than 1.
 
-        Votes with exact zeros are also tried with :data:`VOTE_SMOOTHING`, and the likelier of the two is kept.
+        Votes with exact zeros are tried with :data:`VOTE_SMOOTHING` and without, and the likelier of the two is kept.
+        Of equally likely ones, smoothing goes before none, and a temperature of 1 before another.
         """
         fits = [cls(_best_temperature(smooth(proba, s), codes, sample_weight), s) for s in _smoothings(proba)]
-        return min(fits, key=lambda fit: log_loss(fit(proba), codes, sample_weight))
+        return fits[first_of_the_best([log_loss(fit(proba), codes, sample_weight) for fit in fits])]
 
     def __call__(self, proba: ArrayLike) -> Floats:
         return softmax(safe_log(smooth(as_probabilities(proba), self.smoothing)) / self.temperature)
@@ -254,7 +264,7 @@ def calibration_from_dict(saved: Mapping[str, Any]) -> Calibration:
 
 
 def _smoothings(proba: Floats) -> tuple[float, ...]:
-    return (0.0,) if (proba > 0).all() else (0.0, VOTE_SMOOTHING)
+    return (0.0,) if (proba > 0).all() else (VOTE_SMOOTHING, 0.0)
 
 
 def _best_temperature(proba: Floats, codes: Codes, sample_weight: Floats | None) -> float:
@@ -267,7 +277,7 @@ def _best_temperature(proba: Floats, codes: Codes, sample_weight: Floats | None)
 
     # The loss is convex in the power, so that over its logarithm it has one valley.
     best = minimize_scalar(loss, bounds=(-10.0, 10.0), method="bounded", options={"xatol": 1e-10})
-    return float(np.exp(-best.x)) if best.fun < loss(0.0) else 1.0
+    return (1.0, float(np.exp(-best.x)))[first_of_the_best([loss(0.0), best.fun])]
 
 
 def _likeliest_map(
@@ -279,5 +289,5 @@ def _likeliest_map(
         fitted = fit_softmax_map(features, codes, np.eye(*penalty.shape), penalty, sample_weight, free)
         loss = log_loss(np.exp(apply_softmax_map(fitted, features)), codes, sample_weight)
         fits.append((loss, fitted, smoothing))
-    _, coefficients, smoothing = min(fits, key=lambda fit: fit[0])
+    _, coefficients, smoothing = fits[first_of_the_best([loss for loss, *_ in fits])]
     return coefficients, smoothing

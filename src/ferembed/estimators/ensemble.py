@@ -27,7 +27,7 @@ from ferembed.estimators.held_out import (
     routed_fit_params,
     router,
 )
-from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
+from ferembed.estimators.probabilities import Codes, Floats, most_probable, probabilities_of
 from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
 
 
@@ -97,7 +97,7 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
 
     def predict(self, X: Any) -> Labels:
         """The most probable class of each row, shape ``(n,)``."""
-        codes = self.predict_proba(X).argmax(axis=1)
+        codes = most_probable(self.predict_proba(X))
         labels: Labels = self.classes_[codes]
         return labels
 

@@ -18,6 +18,7 @@ from ferembed.estimators.classifier_state import read_classifier, write_classifi
 from ferembed.estimators.gallery import Gallery
 from ferembed.estimators.neighbours import FLOAT_TYPES, NeighboursMixin
 from ferembed.estimators.parameters import check_vote_parameters
+from ferembed.estimators.probabilities import most_probable
 from ferembed.estimators.prototypes import class_prototypes
 from ferembed.estimators.vote import VoteMixin
 from ferembed.estimators.weights import Weighting
@@ -251,7 +252,7 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         """The most probable class of each row, shape (n,); of equally probable ones the first in ``classes_``."""
         queries = self._queries(X)
         with self.gallery_.lock.read():
-            return cast("NDArray[Any]", self.classes_[self._answers(queries).argmax(axis=1)])
+            return cast("NDArray[Any]", self.classes_[most_probable(self._answers(queries))])
 
     def save(self, path: str | Path) -> None:
         """Write settings, votes and index into the folder ``path``. An ``index`` given as an object is saved as "auto".

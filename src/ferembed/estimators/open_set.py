@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.held_out import Labels
-from ferembed.estimators.probabilities import Floats, probabilities_of
+from ferembed.estimators.probabilities import Floats, most_probable, probabilities_of
 from ferembed.estimators.reject_state import read_reject, write_reject
 from ferembed.estimators.wrapper import ClassifierWrapper, named, unknown_label
 
@@ -92,7 +92,7 @@ class OpenSet(ClassifierWrapper):
 
     def predict(self, X: Any) -> Labels:
         """The most probable class of each row, or ``unknown_``; shape ``(n,)``."""
-        codes = self.predict_proba(X).argmax(axis=1)
+        codes = most_probable(self.predict_proba(X))
         return named(self.classes_, codes, self.score_samples(X) >= self.threshold_, self.unknown_)
 
     def save(self, path: str | Path) -> None:

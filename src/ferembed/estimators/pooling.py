@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from ferembed.estimators.probabilities import FLOOR, Codes, Floats, log_loss, log_softmax, safe_log
+from ferembed.estimators.probabilities import FLOOR, Codes, Floats, first_of_the_best, log_loss, log_softmax, safe_log
 
 Pool = Literal["arithmetic", "log"]
 Loss = Callable[[Floats], tuple[float, Floats]]
@@ -46,7 +46,8 @@ def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Flo
     """Weights on the simplex under which the pool makes the true classes most likely.
 
     The loss is convex in the weights. The pool is never less likely than any single member on these data: each member
-    alone, which is a corner of the simplex, is compared with what the optimiser found.
+    alone, which is a corner of the simplex, is compared with what the optimiser found. Of equally likely weights, equal
+    ones go before those that the optimiser found, and these before a member alone.
 
     Parameters
     ----------
@@ -72,12 +73,13 @@ def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Flo
     if pool not in POOLS:
         raise ValueError(f"Unknown pool {pool!r}: choose from {', '.join(POOLS)}.")
     members = len(stack)
+    equal = np.full(members, 1.0 / members)
     rows = np.ones(len(codes)) if sample_weight is None else sample_weight
     rows = rows / rows.sum()
     loss = (_arithmetic_loss if pool == "arithmetic" else _log_loss)(stack, codes, rows)
     found = minimize(
         loss,
-        np.full(members, 1.0 / members),
+        equal,
         jac=True,
         method="SLSQP",
         bounds=[(0.0, 1.0)] * members,
@@ -85,8 +87,10 @@ def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Flo
         options={"maxiter": 300, "ftol": 1e-10},
     )
     weights = np.clip(found.x, 0.0, 1.0)
-    candidates = [weights / weights.sum(), *np.eye(members)] if weights.sum() > 0 else list(np.eye(members))
-    return min(candidates, key=lambda w: log_loss(pool_probabilities(stack, w, pool), codes, sample_weight))
+    optimum = [weights / weights.sum()] if weights.sum() > 0 else []
+    candidates = [equal, *optimum, *np.eye(members)]
+    losses = [log_loss(pool_probabilities(stack, each, pool), codes, sample_weight) for each in candidates]
+    return candidates[first_of_the_best(losses)]
 
 
 def _arithmetic_loss(stack: Floats, codes: Codes, rows: Floats) -> Loss:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.held_out import Labels
-from ferembed.estimators.probabilities import Floats, probabilities_of
+from ferembed.estimators.probabilities import Floats, most_probable, probabilities_of
 from ferembed.estimators.reject_state import read_reject, write_reject
 from ferembed.estimators.wrapper import ClassifierWrapper, named, unknown_label
 
@@ -188,7 +188,7 @@ class RejectOption(ClassifierWrapper):
             raise ValueError(f"Unknown risk {self.risk!r}: choose from joint, selective.")
         proba, codes, _ = self._fit_estimator(X, y, sample_weight)
         self.unknown_ = unknown_label(self.classes_, self.unknown)
-        confidence, wrong = proba.max(axis=1), proba.argmax(axis=1) != codes
+        confidence, wrong = proba.max(axis=1), most_probable(proba) != codes
         if self.risk == "joint":
             self.threshold_ = conformal_threshold(confidence, wrong, self.max_error)
         else:
@@ -212,7 +212,7 @@ class RejectOption(ClassifierWrapper):
     def predict(self, X: Any) -> Labels:
         """The most probable class of each row, or ``unknown_``; shape ``(n,)``."""
         proba = self.predict_proba(X)
-        return named(self.classes_, proba.argmax(axis=1), proba.max(axis=1) > self.threshold_, self.unknown_)
+        return named(self.classes_, most_probable(proba), proba.max(axis=1) > self.threshold_, self.unknown_)
 
     def save(self, path: str | Path) -> None:
         """Write threshold and parameters into the folder ``path``. The estimator saves itself."""

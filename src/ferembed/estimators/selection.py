@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.estimators.probabilities import first_of_the_best
+
 Floats = NDArray[np.floating[Any]]
 
 K_GRID: tuple[int, ...] = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
@@ -88,12 +90,9 @@ def most_likely(
 ) -> tuple[int, float, float]:
     """The pair of ``vote(k, temperature)`` under which the targets are most likely, and that mean log-likelihood.
 
-    Of equally likely pairs the first is taken.
+    Of equally likely pairs the first k is taken, then the first temperature.
     """
-    best = (ks[0], temperatures[0], -np.inf)
-    for k in ks:
-        for temperature in temperatures:
-            likelihood = log_likelihood(vote(k, temperature), targets)
-            if likelihood > best[2]:
-                best = (k, temperature, likelihood)
-    return best
+    pairs = [(k, temperature) for k in ks for temperature in temperatures]
+    likelihoods = [log_likelihood(vote(*pair), targets) for pair in pairs]
+    best = first_of_the_best([-each for each in likelihoods])
+    return *pairs[best], likelihoods[best]

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferembed.estimators.classifier_state import read_classifier, write_classifier
+from ferembed.estimators.probabilities import most_probable
 
 Floats = NDArray[np.floating[Any]]
 
@@ -144,8 +145,8 @@ class SoftmaxHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return probabilities
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """The class with the highest score, shape (n,)."""
-        best = self._scores(X).argmax(axis=1)
+        """The most probable class of each row, shape (n,); of equally probable ones the first in ``classes_``."""
+        best = most_probable(self.predict_proba(X))
         return cast("NDArray[Any]", self.classes_[best])
 
     def save(self, path: str | Path) -> None:

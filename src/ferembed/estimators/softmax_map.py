@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, log_softmax
+from ferembed.estimators.probabilities import Codes, Floats, first_of_the_best, log_softmax
 
 
 def apply_softmax_map(coefficients: Floats, features: Floats) -> Floats:
@@ -24,7 +24,8 @@ def fit_softmax_map(
     """Multinomial logistic regression drawn towards a given map.
 
     Minimises the mean negative log-likelihood plus ``sum(penalty * (coefficients - start) ** 2)`` by L-BFGS. Since the
-    penalty vanishes at ``start``, the result is never less likely than ``start`` on the data it is fitted to.
+    penalty vanishes at ``start``, the result is never less likely than ``start`` on the data it is fitted to; where it
+    would be no likelier, it is ``start``.
 
     Parameters
     ----------
@@ -64,4 +65,4 @@ def fit_softmax_map(
         return loss, gradient[free]
 
     best = minimize(objective, start[free], jac=True, method="L-BFGS-B", options={"maxiter": 500, "gtol": 1e-7})
-    return placed(best.x) if best.fun <= objective(start[free])[0] else start
+    return (start, placed(best.x))[first_of_the_best([objective(start[free])[0], best.fun])]

@@ -18,7 +18,7 @@ from ferembed.estimators.calibrated import CalibratedClassifier
 from ferembed.estimators.calibration import CalibrationMethod, fit_calibration
 from ferembed.estimators.knn import KNNClassifier
 from ferembed.estimators.pooling import pool_probabilities
-from ferembed.estimators.probabilities import Codes, Floats
+from ferembed.estimators.probabilities import Codes, Floats, first_of_the_best, most_probable
 from ferembed.estimators.softmax import SoftmaxHead
 from ferembed.estimators.voting import VotingEnsemble
 from ferembed.estimators.widening import widened, widened_answers
@@ -58,7 +58,7 @@ class Voters(NamedTuple):
 
 
 def best_knn(gallery: NDArray[np.float32], codes: NDArray[np.int64], held_out: HeldOut) -> KNNClassifier:
-    """The k and temperature that, once calibrated, make the held-out labels likeliest.
+    """The k and temperature that, once calibrated, make the held-out labels likeliest; of equals, the lowest.
 
     The gallery's own labels cannot choose: the encoder was trained on them, so its neighbours look surer than they are.
     """
@@ -73,7 +73,7 @@ def best_knn(gallery: NDArray[np.float32], codes: NDArray[np.int64], held_out: H
         calibrated = CalibratedClassifier(FrozenEstimator(knn)).fit(*held_out)
         return float(log_loss(held_out.codes, calibrated.predict_proba(held_out.embeddings), labels=knn.classes_))
 
-    return min(tried, key=loss)
+    return tried[first_of_the_best([loss(knn) for knn in tried])]
 
 
 # Hundreds of small matrix products only lose by threads, on a busy machine more than tenfold.
@@ -143,7 +143,8 @@ def likeliest_method(answers: Floats, codes: Codes) -> CalibrationMethod:
     Returns
     -------
     {"temperature", "isotonic"}
-        ``"temperature"``, which has one parameter, where a class has fewer than :data:`ENOUGH` rows.
+        ``"temperature"``, which has one parameter, where a class has fewer than :data:`ENOUGH` rows, and where the
+        other is no better.
     """
     classes = np.arange(answers.shape[1])
     if np.bincount(codes, minlength=len(classes)).min() < ENOUGH:
@@ -156,14 +157,14 @@ def likeliest_method(answers: Floats, codes: Codes) -> CalibrationMethod:
             unseen[asked] = fit_calibration(method, answers[fitted], codes[fitted])(answers[asked])
         return float(log_loss(codes, unseen, labels=classes))
 
-    return min(METHODS, key=loss)
+    return METHODS[first_of_the_best([loss(method) for method in METHODS])]
 
 
 def renamed(proba: Floats, codes: Codes, trained: int) -> float:
     """The share of faces of trained classes 0 to ``trained`` - 1 that lose their right name to an enrolled class."""
     old = codes < trained
-    right = proba[old, :trained].argmax(axis=1) == codes[old]
-    return float((right & (proba[old].argmax(axis=1) >= trained)).mean())
+    right = most_probable(proba[old, :trained]) == codes[old]
+    return float((right & (most_probable(proba[old]) >= trained)).mean())
 
 
 def _pooled(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, safe_log
+from ferembed.estimators.probabilities import Codes, Floats, most_probable, safe_log
 
 RESAMPLES = 1000
 BINS = 15
@@ -100,7 +100,7 @@ def resampled_figures(
         undefined.
     """
     n, c = proba.shape
-    answers = proba.argmax(axis=1)
+    answers = most_probable(proba)
     errors = ((proba - np.eye(c)[codes]) ** 2).sum(axis=1)
     losses = -safe_log(proba[np.arange(n), codes])
     cells = np.eye(c * c)[codes * c + answers]

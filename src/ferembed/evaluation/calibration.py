@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, as_probabilities
+from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, most_probable
 
 Binning = Literal["width", "mass"]
 
@@ -99,7 +99,7 @@ def expected_calibration_error(proba: ArrayLike, codes: ArrayLike, bins: int = 1
     0.05
     """
     values, truth = as_probabilities(proba), np.asarray(codes)
-    return reliability_curve(values.max(axis=1), values.argmax(axis=1) == truth, bins, binning).error
+    return reliability_curve(values.max(axis=1), most_probable(values) == truth, bins, binning).error
 
 
 def adaptive_calibration_error(proba: ArrayLike, codes: ArrayLike, bins: int = 15) -> float:

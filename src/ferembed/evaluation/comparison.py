@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ferembed.estimators.probabilities import Floats, as_probabilities
+from ferembed.estimators.probabilities import Floats, as_probabilities, most_probable
 from ferembed.evaluation.bootstrap import RESAMPLES, Interval, interval, resampled_figures
 from ferembed.evaluation.metrics import Metrics, class_codes, evaluate_probabilities
 
@@ -142,7 +142,7 @@ def compare_probabilities(
     return PairedMetrics(
         first=one,
         second=two,
-        mcnemar=mcnemar(a.argmax(axis=1) == codes, b.argmax(axis=1) == codes),
+        mcnemar=mcnemar(most_probable(a) == codes, most_probable(b) == codes),
         differences={
             name: _difference(getattr(one, name), getattr(two, name), drawn_b[name] - drawn_a[name]) for name in FIGURES
         },

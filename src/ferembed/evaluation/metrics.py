@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss
+from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss, most_probable
 from ferembed.evaluation.bootstrap import Interval, interval, resampled_figures
 from ferembed.evaluation.calibration import adaptive_calibration_error, expected_calibration_error
 
@@ -142,7 +142,7 @@ def evaluate_probabilities(
             f"{len(codes)} true classes among {len(classes)} need probabilities of shape "
             f"({len(codes)}, {len(classes)}), with one row or more; got {values.shape}."
         )
-    confusion = confusion_counts(codes, values.argmax(axis=1), len(classes))
+    confusion = confusion_counts(codes, most_probable(values), len(classes))
     ece = expected_calibration_error(values, codes)
     drawn = resampled_figures(values, codes, resamples, seed) if resamples else {}
     if drawn:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.data.dataset import FaceDataset
+from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation.plots.canvas import ORANGE, axes_or_new, figure_or_place, ink
 from ferembed.explain.saliency import Saliency, SimilaritySaliency, explain_class
 
@@ -136,7 +137,7 @@ def surest_cases(
     cases = []
     for name, recognizer in named.items():
         proba = recognizer.voters[voter].predict_proba(recognizer.encode(faces.images))
-        right = recognizer.classes_[proba.argmax(axis=1)] == truth
+        right = recognizer.classes_[most_probable(proba)] == truth
         kinds: tuple[tuple[Literal["right", "wrong"], NDArray[np.bool_]], ...] = (("right", right), ("wrong", ~right))
         for kind, of_kind in kinds:
             rows = _surest(np.flatnonzero(of_kind), proba.max(axis=1), truth, columns)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ferembed.data._progress import progress
 from ferembed.data.inputs import prepare_images
+from ferembed.estimators.probabilities import most_probable
 from ferembed.explain.methods import Answer, Question, embed, find_method
 from ferembed.explain.voting import vote
 
@@ -142,7 +143,7 @@ def explain_class(
     pixels = _pixels(recognizer, images)
     classes, embeddings = recognizer.classes_, _embeddings(recognizer, pixels)
     proba = voters[voter].predict_proba(embeddings) if len(pixels) else np.empty((0, len(classes)))
-    best = proba.argmax(axis=1)
+    best = most_probable(proba)
     codes = best if target is None else _codes(classes, target, len(pixels))
 
     def answer(embedded: Tensor, wanted: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.known import near_copies
+from ferembed.estimators.probabilities import most_probable
 from ferembed.models import Encoder, Network
 from ferembed.recognizer.encoding import encode, faces_of
 from ferembed.recognizer.folder import read_folder, write_folder
@@ -155,7 +156,7 @@ class Recognizer:
     def predict(self, images: Faces, views: Views = "single") -> NDArray[np.str_]:
         """The most probable class name of each image by the vote; shape (n,)."""
         state = self._state
-        names: NDArray[np.str_] = np.array(state.classes)[self._vote(state, images, views).argmax(axis=1)]
+        names: NDArray[np.str_] = np.array(state.classes)[most_probable(self._vote(state, images, views))]
         return names
 
     def neighbors(self, images: Faces, k: int = 5, views: Views = "single") -> Neighbors:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
 from ferembed.data.dataset import FaceDataset
+from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation.page import FaceSheet, note
 from ferembed.evaluation.plots import surest_mistakes
 from ferembed.pipeline import fingerprint
@@ -34,12 +35,12 @@ def mistakes(answers: Answers, name: str = "") -> list[Markup]:
     one = Markup("{} {}<br>is {}<br>row {}")
     captions = [
         one.format(
-            answers.classes[proba[row].argmax()],
+            answers.classes[named],
             f"{proba[row].max():.0%}",
             answers.classes[answers.codes[row]],
             answers.faces.ids[row],
         )
-        for row in shown
+        for row, named in zip(shown, most_probable(proba[shown]), strict=True)
     ]
     wrong = f"{len(rows):,} of {len(proba):,} faces are named wrongly; these {len(shown)} with the highest confidence."
     return [sheet.style, note(wrong), sheet.faces(np.arange(len(shown)), captions)]

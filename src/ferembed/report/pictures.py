@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from ferembed.assessment import Answers
+from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation import (
     Metrics,
     plot_classes,
@@ -48,7 +49,7 @@ def confidence(answers: Mapping[str, Answers], voters: tuple[str, ...]) -> list[
         for voter in voters:
             proba = each.probabilities[voter]
             label = " ".join(filter(None, [name, voter_name(voter) if len(voters) > 1 else ""]))
-            curves[label] = risk_coverage_curve(proba.max(axis=1), proba.argmax(axis=1) == each.codes)
+            curves[label] = risk_coverage_curve(proba.max(axis=1), most_probable(proba) == each.codes)
         diagrams.append(_reliability(each, name))
     risk = figure(lambda: plot_risk_coverage(curves), "Error among the faces answered, the most confident first.")
     return [row(*diagrams, risk)]
@@ -82,7 +83,7 @@ def training_curves(run: Path) -> list[Markup]:
 def saliency(recognizers: Mapping[str, Recognizer], answers: Answers) -> list[Markup]:
     """Occlusion maps of the surest right and wrong cases of each system."""
     proba = answers.probabilities["vote"]
-    sure, right = proba.max(axis=1), proba.argmax(axis=1) == answers.codes
+    sure, right = proba.max(axis=1), most_probable(proba) == answers.codes
     keep = [
         rows[np.argsort(-sure[rows], kind="stable")[:SALIENT]]
         for code in range(len(answers.classes))
@@ -100,7 +101,7 @@ def saliency(recognizers: Mapping[str, Recognizer], answers: Answers) -> list[Ma
 
 def _reliability(answers: Answers, name: str) -> Markup:
     proba = answers.probabilities["vote"]
-    curve = reliability_curve(proba.max(axis=1), proba.argmax(axis=1) == answers.codes)
+    curve = reliability_curve(proba.max(axis=1), most_probable(proba) == answers.codes)
     whose = f"The vote of {name}" if name else "The vote"
     caption = f"{whose}: below the diagonal it is too sure, above it not sure enough."
     return figure(lambda: plot_reliability(curve), caption)

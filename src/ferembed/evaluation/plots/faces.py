@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import as_probabilities
+from ferembed.estimators.probabilities import as_probabilities, most_probable
 from ferembed.evaluation.metrics import class_codes
 from ferembed.evaluation.plots.canvas import BLUE, ORANGE, figure_or_place
 from ferembed.evaluation.sheets import plot_faces
@@ -103,14 +103,15 @@ def plot_mistakes(
     if not len(rows):
         raise ValueError("every face is named rightly: there is no mistake to show.")
     captions = [
-        f"{classes[values[row].argmax()]} {values[row].max():.0%}\nis {classes[codes[row]]}" for row in rows.tolist()
+        f"{classes[named]} {values[row].max():.0%}\nis {classes[codes[row]]}"
+        for row, named in zip(rows.tolist(), most_probable(values[rows]).tolist(), strict=True)
     ]
     return plot_faces(images[rows], captions, ax)
 
 
 def surest_mistakes(proba: NDArray[np.float64], codes: NDArray[Any]) -> NDArray[np.intp]:
     """Rows whose most probable class is not the true one, the most confident first."""
-    wrong = np.flatnonzero(proba.argmax(axis=1) != codes)
+    wrong = np.flatnonzero(most_probable(proba) != codes)
     return wrong[np.argsort(-proba[wrong].max(axis=1), kind="stable")]
 
 
