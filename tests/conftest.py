@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from ferembed.data import FaceDataset, drawn_faces
 
+hypothesis.settings.register_profile("everywhere", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("everywhere")
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "fer2013_csv" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("processes"):
+            item.add_marker(pytest.mark.xdist_group("processes"))
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +41,25 @@ def fer2013_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drawn() -> FaceDataset:
     """350 drawn faces, 50 of each class."""
     return drawn_faces(350)
+
+
+@pytest.fixture
+def calls_of() -> Callable[..., int]:
+    """Counts the function calls that ``work(...)`` makes in this thread: what it costs, without a clock."""
+
+    def count(work: Callable[..., object], *arguments: object, **options: object) -> int:
+        made = 0
+
+        def note(_frame: object, event: str, _argument: object) -> None:
+            nonlocal made
+            made += event in ("call", "c_call")
+
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            work(*arguments, **options)
+        finally:
+            sys.setprofile(before)
+        return made
+
+    return count

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ferembed.data._progress import progress
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.ferplus import ferplus_labels
-from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation import (
     Interval,
     Metrics,
@@ -23,6 +22,7 @@ from ferembed.evaluation import (
 )
 from ferembed.evaluation.bootstrap import RESAMPLES
 from ferembed.recognizer import VOTE, Recognizer
+from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from ferembed.data.augmentation import Views
@@ -227,18 +227,16 @@ def answer(recognizer: Recognizer, faces: FaceDataset, *, views: Views = "single
 def judge(recognizer: Recognizer, answers: Answers, *, resamples: int = RESAMPLES, seed: int = 0) -> Evaluation:
     """Measure answers; :func:`evaluate` is :func:`answer` and this."""
     gallery, labels = recognizer.gallery_embeddings, recognizer.gallery_labels
-    names = np.array(answers.classes)[answers.codes]
+    names, drawn = np.array(answers.classes)[answers.codes], {"resamples": resamples, "seed": seed}
 
     def voters(rows: NDArray[np.bool_]) -> dict[str, Metrics]:
         return {
-            voter: evaluate_probabilities(names[rows], proba[rows], answers.classes, resamples=resamples, seed=seed)
+            voter: evaluate_probabilities(names[rows], proba[rows], answers.classes, **drawn)
             for voter, proba in answers.probabilities.items()
         }
 
     def embedding(rows: NDArray[np.bool_]) -> RetrievalMetrics:
-        return evaluate_retrieval(
-            answers.embeddings[rows], names[rows], gallery, labels, resamples=resamples, seed=seed
-        )
+        return evaluate_retrieval(answers.embeddings[rows], names[rows], gallery, labels, **drawn)
 
     everything, fresh = np.ones(len(names), bool), answers.fresh
     return Evaluation(

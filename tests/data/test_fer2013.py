@@ -37,7 +37,7 @@ def csv(tmp_path: Path) -> Path:
     return path
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(n=st.integers(1, 6), seed=st.integers(0, 1000), end=st.sampled_from(["\n", "\r\n"]))
 def test_what_is_written_is_read(tmp_path_factory, n, seed, end):
     path = tmp_path_factory.mktemp("csv") / "any_name.csv"
@@ -137,7 +137,7 @@ def test_a_split_the_file_lacks(tmp_path):
         load_fer2013(path, split="test")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_corruption_gives_a_data_error_or_the_same_shape(csv, data):
     """Whatever bytes are damaged, cut or put in, only DataError may come out."""
@@ -241,14 +241,21 @@ class TestCache:
 
 
 MEASURE = """
-import re, sys, time
+import re, sys
 from ferembed.data import load_fer2013
-start = time.perf_counter()
 faces = load_fer2013(sys.argv[1], cache=False)
-seconds = time.perf_counter() - start
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
-print(seconds, int(peak[1]) / 2**20, len(faces))
+print(int(peak[1]) / 2**20, len(faces))
 """
+
+
+def test_the_pixels_of_a_row_are_parsed_together_not_one_by_one(tmp_path, calls_of):
+    counts = []
+    for rows in (20, 40):
+        path = tmp_path / f"{rows}.csv"
+        path.write_text(text_of(*random_faces(rows)))
+        counts.append(calls_of(load_fer2013, path, cache=False))
+    assert counts[1] - counts[0] < 20 * 48
 
 
 def test_real_file(fer2013_csv, tmp_path):
@@ -271,11 +278,10 @@ def test_real_file(fer2013_csv, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from Linux's /proc")
-def test_real_file_is_read_within_15_seconds_and_1_gigabyte(fer2013_csv):
+def test_real_file_is_read_within_1_gigabyte(fer2013_csv):
     answer = subprocess.run(
         [sys.executable, "-c", MEASURE, str(fer2013_csv)], check=True, capture_output=True, text=True
     )
-    seconds, gigabytes, rows = map(float, answer.stdout.split())
+    gigabytes, rows = map(float, answer.stdout.split())
     assert rows == 32298
-    assert seconds <= 15
     assert gigabytes <= 1

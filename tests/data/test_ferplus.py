@@ -55,7 +55,7 @@ opinions = st.lists(st.integers(0, 9), min_size=1, max_size=5).flatmap(
 
 
 @pytest.mark.parametrize("mode", VOTE_MODES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rows=st.lists(opinions, min_size=1, max_size=30))
 def test_modes_agree_with_the_rules_row_by_row(mode, rows):
     expected = np.array([naive(row, mode) for row in rows])

@@ -121,7 +121,7 @@ def test_parquet_without_pyarrow_says_what_to_install(folder, monkeypatch):
         load_manifest(table)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_corruption_gives_a_data_error_or_faces(folder, data):
     content = csv_of(folder).read_bytes()

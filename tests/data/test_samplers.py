@@ -161,7 +161,7 @@ def test_every_image_of_a_class_is_used_before_any_is_used_again():
         assert mine.max() - mine.min() <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     sizes=st.lists(st.integers(1, 30), min_size=2, max_size=6).filter(lambda s: sum(s) >= 12),
     k=st.integers(2, 6),

@@ -25,6 +25,7 @@ from ferembed.estimators import (
 )
 from ferembed.estimators import probabilities as helpers
 from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
+from ferembed.ties import TIE
 
 METHODS = ["temperature", "vector", "isotonic", "dirichlet"]
 
@@ -130,17 +131,17 @@ def votes(draw):
 
 
 @pytest.mark.parametrize("method", ["temperature", "vector", "dirichlet"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=votes())
 def test_no_calibration_by_likelihood_raises_the_loss_of_its_own_data(method, data):
     proba, labels, weights = data
     calibrated = fit_calibration(method, proba, labels, weights)(proba)
     before = helpers.log_loss(proba, labels, weights)
-    assert helpers.log_loss(calibrated, labels, weights) <= before + 1e-9
+    assert helpers.log_loss(calibrated, labels, weights) <= before * (1 + TIE) + 1e-9
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=votes())
 def test_calibrations_give_distributions_and_survive_json(method, data):
     proba, labels, weights = data

@@ -14,6 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 from ferembed.estimators import FunctionMember, StackingEnsemble, VotingEnsemble, fit_pool_weights, pool_probabilities
 from ferembed.estimators.probabilities import log_loss
 from ferembed.storage import StorageError
+from ferembed.ties import TIE
 
 KINDS = ["perfect", "wrong", "uniform", "constant", "votes", "soft"]
 ENSEMBLES = [
@@ -60,7 +61,7 @@ def members_of(stack):
 
 @pytest.mark.parametrize(("kind", "options"), ENSEMBLES)
 @pytest.mark.parametrize("calibration", [None, "temperature"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(panel=panels())
 def test_never_worse_than_its_best_member_on_its_calibration_data(kind, options, calibration, panel):
     stack, labels, weights = panel
@@ -68,11 +69,11 @@ def test_never_worse_than_its_best_member_on_its_calibration_data(kind, options,
     ensemble = kind(members_of(stack), calibration=calibration, **options).fit(rows, labels, weights)
     raw = min(log_loss(proba, labels, weights) for proba in stack)
     calibrated = min(log_loss(proba, labels, weights) for proba in ensemble.member_probabilities(rows))
-    assert log_loss(ensemble.predict_proba(rows), labels, weights) <= min(raw, calibrated) + 1e-8
+    assert log_loss(ensemble.predict_proba(rows), labels, weights) <= min(raw, calibrated) * (1 + 2 * TIE) + 1e-8
 
 
 @pytest.mark.parametrize("pool", ["arithmetic", "log"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(panel=panels())
 def test_weights_lie_on_the_simplex(pool, panel):
     stack, labels, weights = panel

@@ -4,7 +4,6 @@ import json
 import math
 import pickle
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -67,7 +66,7 @@ def knn(**parameters):
     return KNNClassifier(**{"k": 7, "index": "exact", "smoothing": 0.0, **parameters})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     weights=st.sampled_from(["softmax", "distance", "uniform"]),
     k=st.integers(1, 45),
@@ -288,7 +287,7 @@ class TestThreads:
 
         monkeypatch.setattr(fitted.gallery_, "search", interrupted)
         assert_array_equal(fitted.predict(X), expected)
-        writer.join(10)
+        writer.join()
         assert fitted.classes_.tolist() == ([0, 1] if change == "forget" else [-3, -2, -1, 0, 1, 2])
 
     def test_eight_readers_beside_a_writer(self):
@@ -314,17 +313,15 @@ class TestThreads:
         readers = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
         for reader in readers:
             reader.start()
-        start, changes = time.monotonic(), 0
-        while time.monotonic() < start + (1 if changes > 3 and len(set(answers)) == 8 else 30) and not faults:
+        changes = 0
+        while not faults and (changes < 20 or min(map(answers.count, range(8))) < 5):
             fitted.partial_fit(X[:20], np.full(20, 9), classes=[9], sample_weight=np.full(20, 1.5))
             fitted.forget(9)
             changes += 1
         stop.set()
         for reader in readers:
-            reader.join(20)
+            reader.join()
         assert not faults, faults[0]
-        assert set(answers) == set(range(8))
-        assert changes > 3
 
 
 class TestPrototypes:

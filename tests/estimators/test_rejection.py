@@ -55,7 +55,7 @@ def test_the_joint_guarantee_does_not_bound_the_error_among_the_answered():
     assert selective_risk(threshold) > 0.12
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rows=st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=40),
     max_error=st.sampled_from([0.05, 0.1, 0.25, 0.5]),

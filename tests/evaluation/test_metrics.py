@@ -45,14 +45,14 @@ def ece_by_loop(proba, codes, bins):
     return total / len(proba)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=answers(), bins=st.sampled_from([1, 5, 15]))
 def test_equal_width_error_against_a_loop(data, bins):
     proba, codes = data
     assert expected_calibration_error(proba, codes, bins) == pytest.approx(ece_by_loop(proba, codes, bins), abs=1e-9)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=answers())
 def test_figures_against_loops_and_scikit_learn(data):
     proba, codes = data
@@ -76,7 +76,7 @@ def test_figures_against_loops_and_scikit_learn(data):
         assert found.precision == (pytest.approx((of_it & called).sum() / called.sum()) if called.any() else None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(n=st.integers(15, 200), seed=st.integers(0, 1000))
 def test_equal_mass_bins_hold_equal_masses(n, seed):
     rng = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def naive(query, label, gallery, labels, k):
     return float(any(hits[:k])), average
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), q=st.integers(1, 12), g=st.integers(1, 30), c=st.integers(1, 5))
 def test_against_a_loop(seed, q, g, c):
     rng = np.random.default_rng(seed)
@@ -40,7 +40,7 @@ def test_against_a_loop(seed, q, g, c):
             assert precision[i] == pytest.approx(average)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), g=st.integers(1, 20))
 def test_ties_count_against_the_system(seed, g):
     rng = np.random.default_rng(seed)
@@ -54,7 +54,7 @@ def test_ties_count_against_the_system(seed, g):
             assert (hits[i, 0], precision[i]) == (recall, pytest.approx(average))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), n=st.integers(3, 40), c=st.integers(2, 5))
 def test_silhouette_against_scikit_learn(seed, n, c):
     rng = np.random.default_rng(seed)
@@ -73,7 +73,7 @@ def test_a_query_in_the_gallery_finds_itself_and_perfect_classes_score_one():
     assert measured.count == 6
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000))
 def test_recalls_rise_with_k_and_rotation_changes_nothing(seed):
     rng = np.random.default_rng(seed)

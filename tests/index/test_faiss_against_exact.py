@@ -119,7 +119,7 @@ class Life:
 def lives(kind, least, examples):
     """Random lives in each of which so large a share of the neighbours found are true ones."""
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(seed=seeds, names=steps)
     def run(tmp_path_factory, seed, names):
         life = Life(kind, seed, tmp_path_factory.mktemp("life"))

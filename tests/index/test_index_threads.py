@@ -41,9 +41,8 @@ def test_eight_readers_beside_a_writer(kind, monkeypatch):
     readers = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
     for reader in readers:
         reader.start()
-    start, next_id = time.monotonic(), 500
-    # Longer on a busy machine, where a second and a half may not do.
-    while time.monotonic() < start + (1.5 if next_id > 1000 and len(set(searches)) == 8 else 30) and not faults:
+    next_id = 500
+    while not faults and (next_id < 3000 or min(map(searches.count, range(8))) < 20):
         ids = np.arange(next_id, next_id + 40)
         index.add(rng.normal(size=(40, DIM)), ids=ids, labels=ids % 10)
         next_id += 40
@@ -51,17 +50,14 @@ def test_eight_readers_beside_a_writer(kind, monkeypatch):
             index.remove(rng.permutation(index.ids)[:400])
     stop.set()
     for reader in readers:
-        reader.join(20)
-        assert not reader.is_alive()
+        reader.join()
     assert not faults, faults[0]
-    assert set(searches) == set(range(8))
-    assert next_id > 1000
 
 
 def run(code):
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60, env=environment
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, env=environment
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -128,6 +124,11 @@ def test_importing_the_index_loads_neither_faiss_nor_torch():
     """) == ["[]", "True", "False"]
 
 
+def wait_until(condition):
+    while not condition():
+        time.sleep(0.001)
+
+
 def test_readers_share_and_a_waiting_writer_goes_first():
     lock, order = ReadWriteLock(), []
 
@@ -142,16 +143,15 @@ def test_readers_share_and_a_waiting_writer_goes_first():
     with lock.read():
         both = threading.Thread(target=lambda: lock.read().__enter__())
         both.start()
-        both.join(5)
-        assert not both.is_alive()
+        both.join()
         writer = threading.Thread(target=write)
         writer.start()
-        time.sleep(0.05)
+        wait_until(lambda: lock._writers_waiting == 1)
         reader = threading.Thread(target=read)
         reader.start()
-        time.sleep(0.05)
+        wait_until(lambda: len(lock._changed._waiters) == 2)
         assert order == []
         lock._end_read()
     for thread in (writer, reader):
-        thread.join(5)
+        thread.join()
     assert order == ["write", "read"]

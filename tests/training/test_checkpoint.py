@@ -35,7 +35,7 @@ def same(a, b):
     return type(a) is type(b) and a == b
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tree=st.dictionaries(st.text(max_size=4), trees, max_size=4))
 def test_checkpoints_come_back_as_they_were(tmp_path_factory, tree):
     path = tmp_path_factory.mktemp("checkpoint") / "last.ckpt"

@@ -77,7 +77,7 @@ if size > 1:
 def run_together(code, *arguments, processes):
     commands = [[sys.executable, "-c", code, str(rank), str(processes), *arguments] for rank in range(processes)]
     running = [subprocess.Popen(command, env=ONE_THREAD) for command in commands]
-    assert [process.wait(timeout=120) for process in running] == [0] * processes
+    assert [process.wait() for process in running] == [0] * processes
 
 
 def test_gradients_of_every_loss_are_those_of_one_process_with_the_joined_batch(tmp_path):
@@ -143,7 +143,7 @@ def runs(request, tmp_path_factory):
     here = str(Path(__file__).parent)
     for devices in (1, 2):
         command = [sys.executable, str(script), here, str(folder / str(devices)), str(devices), request.param]
-        done = subprocess.run(command, env=ONE_THREAD, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env=ONE_THREAD, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("['") == devices, done.stdout
     return [folder / "1", folder / "2"]

@@ -102,7 +102,7 @@ def test_wrong_overrides_say_what_is_wrong(change, sentence):
         Recipe().override([change])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.text(max_size=60))
 def test_any_text_is_a_recipe_or_a_recipe_error(text):
     try:

@@ -12,8 +12,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from ferembed.data._progress import progress
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.estimators import SoftmaxHead
-from ferembed.estimators.probabilities import most_probable
 from ferembed.index import make_index
+from ferembed.ties import most_probable
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -77,9 +77,9 @@ def _show_and_draw(recognizer: Recognizer, evaluation: Evaluation, faces: FaceDa
     import numpy as np
 
     from ferembed.cli.tables import metrics_table, show
-    from ferembed.estimators.probabilities import most_probable
     from ferembed.evaluation import plot_confusion, plot_reliability, reliability_curve
     from ferembed.evaluation.sheets import plot_faces
+    from ferembed.ties import most_probable
 
     show(metrics_table(evaluation))
     probabilities = recognizer.predict_proba(faces.images)

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ferembed.assessment import Comparison, Evaluation
-from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation.wording import (
     CLASS_FIGURES,
     FIGURES,
@@ -20,6 +19,7 @@ from ferembed.evaluation.wording import (
     written_difference,
     written_interval,
 )
+from ferembed.ties import most_probable
 from ferembed.training import Recipe
 
 

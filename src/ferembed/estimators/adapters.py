@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ferembed.estimators.held_out import Labels
-from ferembed.estimators.probabilities import Floats, as_probabilities, most_probable, softmax
+from ferembed.estimators.probabilities import Floats, as_probabilities, softmax
+from ferembed.ties import most_probable
 
 Output = Literal["logits", "probabilities"]
 

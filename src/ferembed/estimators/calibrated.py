@@ -12,9 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.calibration import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
 from ferembed.estimators.held_out import Labels, adopt_features
-from ferembed.estimators.probabilities import Codes, Floats, most_probable, probabilities_of
+from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
 from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
 from ferembed.estimators.wrapper import ClassifierWrapper
+from ferembed.ties import most_probable
 
 
 class CalibratedClassifier(ClassifierWrapper):

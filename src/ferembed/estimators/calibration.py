@@ -9,17 +9,9 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import (
-    Codes,
-    Floats,
-    as_probabilities,
-    first_of_the_best,
-    log_loss,
-    safe_log,
-    smooth,
-    softmax,
-)
+from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss, safe_log, smooth, softmax
 from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
+from ferembed.ties import first_of_the_best
 
 CalibrationMethod = Literal["temperature", "vector", "isotonic", "dirichlet"]
 

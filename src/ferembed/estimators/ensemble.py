@@ -27,8 +27,9 @@ from ferembed.estimators.held_out import (
     routed_fit_params,
     router,
 )
-from ferembed.estimators.probabilities import Codes, Floats, most_probable, probabilities_of
+from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
 from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
+from ferembed.ties import most_probable
 
 
 class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[misc]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,10 +18,10 @@ from ferembed.estimators.classifier_state import read_classifier, write_classifi
 from ferembed.estimators.gallery import Gallery
 from ferembed.estimators.neighbours import FLOAT_TYPES, NeighboursMixin
 from ferembed.estimators.parameters import check_vote_parameters
-from ferembed.estimators.probabilities import most_probable
 from ferembed.estimators.prototypes import class_prototypes
 from ferembed.estimators.vote import VoteMixin
 from ferembed.estimators.weights import Weighting
+from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from ferembed.index import Index
@@ -252,19 +252,18 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         """The most probable class of each row, shape (n,); of equally probable ones the first in ``classes_``."""
         queries = self._queries(X)
         with self.gallery_.lock.read():
-            return cast("NDArray[Any]", self.classes_[most_probable(self._answers(queries))])
+            return self.classes_[most_probable(self._answers(queries))]
 
     def save(self, path: str | Path) -> None:
         """Write settings, votes and index into the folder ``path``. An ``index`` given as an object is saved as "auto".
 
         The folder as a whole is not atomic: wrap the call in :func:`ferembed.storage.atomic_folder`.
         """
-        folder = Path(path)
         check_is_fitted(self)
         found = {"k": int(self.k_), "temperature": float(self.temperature_)}
         with self.gallery_.lock.read():
-            write_classifier(folder, self, found, self.gallery_.arrays())
-            self.index_.save(folder / "index")
+            write_classifier(Path(path), self, found, self.gallery_.arrays())
+            self.index_.save(Path(path) / "index")
 
     @classmethod
     def load(cls, path: str | Path) -> KNNClassifier:

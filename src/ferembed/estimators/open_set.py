@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.held_out import Labels
-from ferembed.estimators.probabilities import Floats, most_probable, probabilities_of
+from ferembed.estimators.probabilities import Floats, probabilities_of
 from ferembed.estimators.reject_state import read_reject, write_reject
 from ferembed.estimators.wrapper import ClassifierWrapper, named, unknown_label
+from ferembed.ties import most_probable
 
 
 class OpenSet(ClassifierWrapper):

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from ferembed.estimators.probabilities import FLOOR, Codes, Floats, first_of_the_best, log_loss, log_softmax, safe_log
+from ferembed.estimators.probabilities import FLOOR, Codes, Floats, log_loss, log_softmax, safe_log
+from ferembed.ties import first_of_the_best
 
 Pool = Literal["arithmetic", "log"]
 Loss = Callable[[Floats], tuple[float, Floats]]
@@ -45,9 +46,10 @@ def pool_probabilities(stack: Floats, weights: Floats, pool: Pool) -> Floats:
 def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Floats | None = None) -> Floats:
     """Weights on the simplex under which the pool makes the true classes most likely.
 
-    The loss is convex in the weights. The pool is never less likely than any single member on these data: each member
-    alone, which is a corner of the simplex, is compared with what the optimiser found. Of equally likely weights, equal
-    ones go before those that the optimiser found, and these before a member alone.
+    The loss is convex in the weights. But for :data:`~ferembed.ties.TIE` the pool is never less likely than any single
+    member on these data: each member alone, which is a corner of the simplex, is compared with what the optimiser
+    found. Of equally likely weights, equal ones go before those that the optimiser found, and these before a member
+    alone.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Flo
     )
     weights = np.clip(found.x, 0.0, 1.0)
     optimum = [weights / weights.sum()] if weights.sum() > 0 else []
-    candidates = [equal, *optimum, *np.eye(members)]
+    candidates: list[Floats] = [equal, *optimum, *np.eye(members)]
     losses = [log_loss(pool_probabilities(stack, each, pool), codes, sample_weight) for each in candidates]
     return candidates[first_of_the_best(losses)]
 

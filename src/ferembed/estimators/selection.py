@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.estimators.probabilities import first_of_the_best
+from ferembed.ties import first_of_the_best
 
 Floats = NDArray[np.floating[Any]]
 

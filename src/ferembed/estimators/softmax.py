@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferembed.estimators.classifier_state import read_classifier, write_classifier
-from ferembed.estimators.probabilities import most_probable
+from ferembed.ties import most_probable
 
 Floats = NDArray[np.floating[Any]]
 
@@ -147,7 +147,7 @@ class SoftmaxHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The most probable class of each row, shape (n,); of equally probable ones the first in ``classes_``."""
         best = most_probable(self.predict_proba(X))
-        return cast("NDArray[Any]", self.classes_[best])
+        return self.classes_[best]
 
     def save(self, path: str | Path) -> None:
         """Write settings and weights into the folder ``path``.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, first_of_the_best, log_softmax
+from ferembed.estimators.probabilities import Codes, Floats, log_softmax
+from ferembed.ties import first_of_the_best
 
 
 def apply_softmax_map(coefficients: Floats, features: Floats) -> Floats:

@@ -18,10 +18,11 @@ from ferembed.estimators.calibrated import CalibratedClassifier
 from ferembed.estimators.calibration import CalibrationMethod, fit_calibration
 from ferembed.estimators.knn import KNNClassifier
 from ferembed.estimators.pooling import pool_probabilities
-from ferembed.estimators.probabilities import Codes, Floats, first_of_the_best, most_probable
+from ferembed.estimators.probabilities import Codes, Floats
 from ferembed.estimators.softmax import SoftmaxHead
 from ferembed.estimators.voting import VotingEnsemble
 from ferembed.estimators.widening import widened, widened_answers
+from ferembed.ties import first_of_the_best, most_probable
 
 NEIGHBOURS = (5, 10, 20, 50, 100, 200)
 TEMPERATURES = (0.05, 0.1)

@@ -14,8 +14,9 @@ from ferembed.estimators.probabilities import Codes, Floats
 class VotingEnsemble(CalibratedEnsemble):
     """Calibrated members vote, each with the weight that the validation data make most likely.
 
-    On the data that fit its weights the ensemble's negative log-likelihood is never worse than that of its best
-    calibrated member. With the default calibration, it is never worse than the best member's before calibration.
+    On the data that fit its weights the ensemble's negative log-likelihood is, but for rounding, never worse than that
+    of its best calibrated member. With the default calibration, it is never worse than the best member's before
+    calibration.
 
     Parameters
     ----------

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, most_probable, safe_log
+from ferembed.estimators.probabilities import Codes, Floats, safe_log
+from ferembed.ties import most_probable
 
 RESAMPLES = 1000
 BINS = 15

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ferembed.estimators.probabilities import Floats, as_probabilities, most_probable
+from ferembed.estimators.probabilities import Floats, as_probabilities
 from ferembed.evaluation.bootstrap import RESAMPLES, Interval, interval, resampled_figures
 from ferembed.evaluation.metrics import Metrics, class_codes, evaluate_probabilities
+from ferembed.ties import most_probable
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece")
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss, most_probable
+from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss
 from ferembed.evaluation.bootstrap import Interval, interval, resampled_figures
 from ferembed.evaluation.calibration import adaptive_calibration_error, expected_calibration_error
+from ferembed.ties import most_probable
 
 _PER_CLASS = ("recall", "precision", "f1")
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.data.dataset import FaceDataset
-from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation.plots.canvas import ORANGE, axes_or_new, figure_or_place, ink
 from ferembed.explain.saliency import Saliency, SimilaritySaliency, explain_class
+from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from ferembed.data._progress import progress
 from ferembed.data.inputs import prepare_images
-from ferembed.estimators.probabilities import most_probable
 from ferembed.explain.methods import Answer, Question, embed, find_method
 from ferembed.explain.voting import vote
+from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from ferembed.data.inputs import Faces

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.known import near_copies
-from ferembed.estimators.probabilities import most_probable
 from ferembed.models import Encoder, Network
 from ferembed.recognizer.encoding import encode, faces_of
 from ferembed.recognizer.folder import read_folder, write_folder
 from ferembed.recognizer.gallery import HeldOutFaces, among, hash_bytes
 from ferembed.recognizer.packed import pack, unpack
 from ferembed.recognizer.state import State
+from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from ferembed.data.augmentation import Views
@@ -128,8 +128,7 @@ class Recognizer:
     def gallery_labels(self) -> NDArray[np.str_]:
         """Class names of the gallery faces; shape (g,)."""
         state = self._state
-        names: NDArray[np.str_] = np.array(state.classes)[state.gallery.labels[state.gallery.present]]
-        return names
+        return np.asarray(np.array(state.classes)[state.gallery.labels[state.gallery.present]])
 
     @property
     def gallery_embeddings(self) -> NDArray[np.float32]:
@@ -156,8 +155,7 @@ class Recognizer:
     def predict(self, images: Faces, views: Views = "single") -> NDArray[np.str_]:
         """The most probable class name of each image by the vote; shape (n,)."""
         state = self._state
-        names: NDArray[np.str_] = np.array(state.classes)[most_probable(self._vote(state, images, views))]
-        return names
+        return np.asarray(np.array(state.classes)[most_probable(self._vote(state, images, views))])
 
     def neighbors(self, images: Faces, k: int = 5, views: Views = "single") -> Neighbors:
         """The ``k`` gallery faces nearest to each image."""
@@ -278,14 +276,11 @@ class Recognizer:
         StorageError
             If there is none, or a file is missing, truncated or altered.
         """
-        folder = Path(path)
-        if folder.is_file():
+        if Path(path).is_file():
             with tempfile.TemporaryDirectory() as unpacked:
-                unpack(folder, Path(unpacked))
-                recognizer = cls.load(unpacked)
-            recognizer._folder = None
-            return recognizer
-        folder, encoder, state, info = read_folder(folder)
+                unpack(Path(path), Path(unpacked))
+                return cls(*read_folder(Path(unpacked))[1:])
+        folder, encoder, state, info = read_folder(Path(path))
         recognizer = cls(encoder, state, info)
         recognizer._folder = folder
         return recognizer

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
 from ferembed.data.dataset import FaceDataset
-from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation.page import FaceSheet, note
 from ferembed.evaluation.plots import surest_mistakes
 from ferembed.pipeline import fingerprint
 from ferembed.recognizer import Recognizer
+from ferembed.ties import most_probable
 
 MISTAKES = 48
 NEIGHBOURS = 8

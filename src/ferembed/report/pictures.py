@@ -9,7 +9,6 @@ import numpy as np
 from markupsafe import Markup
 
 from ferembed.assessment import Answers
-from ferembed.estimators.probabilities import most_probable
 from ferembed.evaluation import (
     Metrics,
     plot_classes,
@@ -27,6 +26,7 @@ from ferembed.evaluation.selective import RiskCoverageCurve
 from ferembed.evaluation.wording import voter_name
 from ferembed.explain.plots import plot_cases, surest_cases
 from ferembed.recognizer import Recognizer
+from ferembed.ties import most_probable
 
 MAPPED = 1500
 """Faces on the map at most: more take long and hide each other."""

@@ -56,7 +56,7 @@ def fit_network(
     ----------
     recipe : Recipe
     train, validation : FaceDataset
-        With the same classes. Training trains; validation selects the epoch, by k-NN accuracy.
+        With the same classes. Training trains; validation selects the epoch, by k-NN accuracy; of equals, the first.
     out : path
         Folder for checkpoints (``checkpoints/``), CSV and TensorBoard logs (``logs/``) and the losses' own parameters
         (``losses.safetensors``). If it holds a checkpoint, training goes on from it.

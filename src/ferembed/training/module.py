@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ferembed.losses import CombinedLoss, Outputs
 from ferembed.models import Network
-from ferembed.training.diagnostics import embedding_figures
+from ferembed.training.diagnostics import embedding_figures, named_rightly
 from ferembed.training.distributed import gather_outputs
 from ferembed.training.faces import FaceBatch, step_seed
 from ferembed.training.recipe import OptimizerConfig, Recipe
@@ -74,7 +74,7 @@ class MetricLearner(pl.LightningModule):
         figures = embedding_figures(queries, labels, gallery, gallery_labels, self.classes)
         self.log_dict({f"validation/{name}": value for name, value in figures.items()})
         if logits is not None:
-            self.log("validation/softmax_accuracy", (logits.argmax(dim=1) == labels).float().mean())
+            self.log("validation/softmax_accuracy", named_rightly(logits.float().softmax(dim=1), labels))
             self.log("validation/softmax_nll", F.cross_entropy(logits.float(), labels))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

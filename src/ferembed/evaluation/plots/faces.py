@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import as_probabilities, most_probable
+from ferembed.estimators.probabilities import as_probabilities
 from ferembed.evaluation.metrics import class_codes
 from ferembed.evaluation.plots.canvas import BLUE, ORANGE, figure_or_place
 from ferembed.evaluation.sheets import plot_faces
+from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
