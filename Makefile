@@ -1,14 +1,22 @@
 # Needs Python >= 3.10 and make; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# Two workers of one thread each: more threads than cores would only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: demo test check clean
+.PHONY: demo test test-slow check clean
 
 demo: .venv/installed
-	$(BIN)/ferembed demo --out demo
+	@$(BIN)/ferembed demo --out demo
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	@echo "Testing on two workers: some four minutes on two cores, up to eight on slow ones."
+	@$(PYTEST)
+
+test-slow: .venv/installed-dev
+	@echo "Testing what takes long (torch.compile, two processes, the whole of FER2013): some ten minutes on two cores."
+	@$(PYTEST) -m slow
 
 check: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -19,10 +27,12 @@ clean:
 	rm -rf .venv demo
 
 .venv/installed: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
-	touch $@
+	@echo "Installing the library with PyTorch into .venv: about 6 GB, three to ten minutes, once."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --editable .
+	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+	@echo "Installing what the tests need: about 0.3 GB, a minute, once."
+	@$(PIP) --editable '.[dev]'
+	@touch $@

@@ -14,6 +14,7 @@ from ferembed.index import faiss_index, make_index
 from ferembed.index._lock import ReadWriteLock
 
 DIM = 16
+pytestmark = pytest.mark.processes
 
 
 @pytest.mark.parametrize("kind", ["exact", "flat", "hnsw", "ivf", "ivfpq"])
@@ -54,8 +55,8 @@ def test_eight_readers_beside_a_writer(kind, monkeypatch):
     assert not faults, faults[0]
 
 
-def run(code):
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+def run(code, **environment):
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | environment
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, env=environment
     )
@@ -96,21 +97,31 @@ def test_a_child_forked_after_a_threaded_search_can_search_and_add(kind):
     assert lines == ["0", "0", "0"]
 
 
-@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf"])
-@pytest.mark.parametrize("count", [1, 1000])
-def test_no_call_takes_threads_from_torch(kind, count):
-    assert run(f"""
-        import numpy as np, torch
+@pytest.mark.parametrize("order", [("torch", "faiss"), ("faiss", "torch"), ("faiss", None)])
+def test_no_call_takes_threads_from_torch(order):
+    """In whichever order the two are loaded, torch even after the calls: they may share one OpenMP."""
+    loads = "; ".join(f"import {name}" for name in order if name)
+    assert run(
+        f"""
+        {loads}
+        import numpy as np
         from ferembed.index import make_index
-        torch.set_num_threads(3)
         rng = np.random.default_rng(0)
-        index = make_index({kind!r}, 64)
-        index.add(rng.normal(size=(6000, 64)))
-        index.search(rng.normal(size=({count}, 64)), 5)
-        index.reconstruct(np.arange(2000))
-        index.remove([3])
+        for kind in ("auto", "exact", "flat", "hnsw", "ivf", "ivfpq"):
+            index = make_index(kind, 64)
+            index.add(rng.normal(size=(3000, 64)))
+            for count in (1, 1000):
+                index.search(rng.normal(size=(count, 64)), 5)
+            index.reconstruct(np.arange(2000))
+            index.remove([3])
+            index.recall()
+            if "torch" in globals():
+                print(torch.get_num_threads())
+        import torch
         print(torch.get_num_threads())
-    """) == ["3"]
+        """,
+        OMP_NUM_THREADS="3",
+    ) == ["3"] * (7 if "torch" in order else 1)
 
 
 def test_importing_the_index_loads_neither_faiss_nor_torch():

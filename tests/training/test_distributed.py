@@ -80,6 +80,7 @@ def run_together(code, *arguments, processes):
     assert [process.wait() for process in running] == [0] * processes
 
 
+@pytest.mark.slow
 def test_gradients_of_every_loss_are_those_of_one_process_with_the_joined_batch(tmp_path):
     for processes in (1, 2):
         run_together(GRADIENTS, str(tmp_path), processes=processes)
@@ -149,11 +150,13 @@ def runs(request, tmp_path_factory):
     return [folder / "1", folder / "2"]
 
 
+@pytest.mark.slow
 def test_two_devices_learn_as_one_with_twice_the_batch(runs):
     one, two = (curve(folder) for folder in runs)
     assert one == pytest.approx(two, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_devices_leave_one_run(runs):
     images = faces().split("test").images
     probabilities = [Recognizer.load(folder).predict_proba(images) for folder in runs]

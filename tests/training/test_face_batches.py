@@ -1,7 +1,5 @@
 """What reaches the losses: mixed targets, Siamese twins, and negatives that the network itself finds hard."""
 
-import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -140,33 +138,18 @@ def test_negatives_after_the_first_epoch_are_the_nearest_of_other_classes(tmp_pa
             assert labels[first] == labels[second] or second in sampler._hard[first]
 
 
-RUN = """
-import os, signal, sys
-sys.path.insert(0, sys.argv[1])
-from test_face_batches import HARD, run
-from ferembed.training.module import MetricLearner
-start = MetricLearner.on_train_batch_start
-def stop_at(self, batch, batch_idx):
-    start(self, batch, batch_idx)
-    if self.global_step == int(sys.argv[3]):
-        os.kill(os.getpid(), signal.SIGTERM)
-MetricLearner.on_train_batch_start = stop_at
-run(HARD, sys.argv[2])
-"""
+def hard_run(out):
+    run(HARD, out)
 
 
-def test_a_run_with_hard_negatives_goes_on_with_the_same_pairs(tmp_path):
-    def start(out, stop=-1):
-        command = [sys.executable, "-c", RUN, str(Path(__file__).parent), str(tmp_path / out), str(stop)]
-        return subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False).returncode
-
-    assert start("whole") == 0
-    assert start("cut", stop=8) == 128 + 15
+def test_a_run_with_hard_negatives_goes_on_with_the_same_pairs(starter, tmp_path):
+    assert starter.run(hard_run, tmp_path / "whole") == 0
+    assert starter.run(hard_run, tmp_path / "cut", step=8) == 128 + 15
     kept = SafetensorsCheckpointIO().load_checkpoint(tmp_path / "cut" / "checkpoints" / "last.ckpt")
     state = kept["loops"]["fit_loop"]["state_dict"]["combined_loader"][0]
     assert isinstance(state["hard_negatives"], torch.Tensor)
     assert state["hard_negatives"].shape == (210, 10)
-    assert start("cut") == 0
+    assert starter.run(hard_run, tmp_path / "cut") == 0
     losses, expected = curve(tmp_path / "cut"), curve(tmp_path / "whole")
     assert losses == {epoch: expected[epoch] for epoch in losses}
     assert {1, 2} <= set(losses)
