@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from filelock import FileLock
 
 from ferembed.data import FaceDataset, drawn_faces
 
@@ -18,12 +19,24 @@ hypothesis.settings.load_profile("everywhere")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "fer2013_csv" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "fer2013_csv" in fixtures:
             item.add_marker(pytest.mark.slow)
-        if item.get_closest_marker("processes") or "starter" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("processes"))
+        if "starter" in fixtures:
+            item.add_marker(pytest.mark.processes)
+
+
+@pytest.fixture(autouse=True)
+def _one_at_a_time(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever starts processes or threads of its own waits for the other worker's to end."""
+    if request.node.get_closest_marker("processes"):
+        with FileLock(tmp_path_factory.getbasetemp().parent / "processes.lock"):
+            yield
+    else:
+        yield
 
 
 @pytest.fixture(scope="session")

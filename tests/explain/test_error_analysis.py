@@ -22,6 +22,7 @@ def fer2013(folder):
     return [str(path)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [lambda folder: ["--drawn", "210"], fer2013], ids=["drawn", "fer2013"])
 def test_error_analysis_compares_models_and_draws_what_they_see(tmp_path, source):
     if not EXAMPLE.is_file():

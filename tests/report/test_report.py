@@ -290,10 +290,9 @@ def test_a_comparison_shows_of_both_what_a_report_shows_of_one(comparison, repor
     assert html.count("Untrained &lt;b&gt;") == 2
 
 
-def test_classes_in_another_order_are_compared_by_name(runs, tmp_path):
+def test_classes_in_another_order_are_compared_by_name(comparison, runs, tmp_path):
     turned = FACES.with_labels(6 - FACES.labels, FACES.classes[::-1])
-    usual = write_comparison(*runs, FACES, tmp_path / "a.html", split="test", resamples=5)
-    assert write_comparison(*runs, turned, tmp_path / "b.html", split="test", resamples=5) == usual
+    assert write_comparison(*runs, turned, tmp_path / "b.html", split="test", resamples=50) == comparison[1]
 
 
 def test_mistakes_are_told_in_one_sentence_and_leave_no_file(runs, tmp_path):

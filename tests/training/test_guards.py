@@ -100,6 +100,7 @@ except TrainingError as error:
 """
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space as Linux does")
 def test_memory_that_runs_out_names_two_settings(tmp_path):
     command = [sys.executable, "-c", MEMORY, str(Path(__file__).parent), str(tmp_path / "run")]
