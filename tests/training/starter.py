@@ -12,7 +12,9 @@ from pathlib import Path
 READY = """
 import importlib, os, sys
 sys.path.insert(0, sys.argv[1])
-import ferembed.recognizer, ferembed.training.fit, timm
+import faiss, scipy.optimize, sklearn.isotonic, timm, torch.utils.tensorboard
+import ferembed.losses.pairwise, ferembed.losses.proxies, ferembed.recognizer, ferembed.shipped, ferembed.training.fit
+import test_face_batches, test_fit, test_streaming
 from ferembed.training.module import MetricLearner
 
 begin = MetricLearner.on_train_batch_start
