@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 READY = """
-import importlib, os, sys
+import importlib, os, sys, traceback
 sys.path.insert(0, sys.argv[1])
 import faiss, scipy.optimize, sklearn.isotonic, timm, torch.utils.tensorboard
 import ferembed.losses.pairwise, ferembed.losses.proxies, ferembed.recognizer, ferembed.shipped, ferembed.training.fit
@@ -32,8 +32,15 @@ for line in sys.stdin:
     if not child:
         sys.stdout = sys.stderr
         stop_at(int(step), int(number))
-        getattr(importlib.import_module(module), function)(*arguments)
-        sys.exit(0)
+        try:
+            getattr(importlib.import_module(module), function)(*arguments)
+            code = 0
+        except SystemExit as stopped:
+            code = stopped.code
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        os._exit(code)  # to take down all that was loaded would take longer than the run
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """

@@ -112,7 +112,7 @@ def test_losses_learn_the_whole_distribution_of_votes():
     plain = FaceData(TINY.override({"labels": "votes"}), data, data)
     batch = plain.train_faces.gather(RowBatch(torch.arange(40), None))
     changed = plain._changed(batch, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(changed.targets, torch.from_numpy(data.votes[:40]))
+    torch.testing.assert_close(changed.targets, torch.tensor(data.votes[:40]))
 
 
 def test_labels_give_way_to_what_faces_with_such_votes_are_called():

@@ -167,9 +167,8 @@ def anonymous():
     return int(status.split("RssAnon:")[1].split()[0]) / 1024
 faces = load_folder(sys.argv[2], image_size=256, colour=True, in_memory=False)
 size = {"batches.size": 4, "encoder.channels": 3, "encoder.image_size": 256}
-recipe = TINY.override({"workers": int(sys.argv[3]), **size})
-def most_while_reading(faces):
-    data = FaceData(recipe, faces, faces.subset([0]))
+def most_while_reading(faces, workers):
+    data = FaceData(TINY.override({"workers": workers, **size}), faces, faces.subset([0]))
     most = 0
     for batch in data.train_dataloader():
         data.train_faces.gather(batch)
@@ -178,22 +177,23 @@ def most_while_reading(faces):
     for batch in prepared_batches(faces.images, size=256, channels=3, batch_size=4):
         most = max(most, anonymous())
     return most
-before = most_while_reading(faces.subset(np.arange(100)))
-print(np.prod(faces.images.shape) / 2**20, most_while_reading(faces) - before)
+print(np.prod(faces.images.shape) / 2**20)
+for workers in (0, 2):
+    before = most_while_reading(faces.subset(np.arange(100)), workers)
+    print(most_while_reading(faces, workers) - before)
 """
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_memory_holds_a_few_batches_however_large_the_data(tmp_path, workers):
+def test_memory_holds_a_few_batches_however_large_the_data(tmp_path):
     noise = np.random.default_rng(0)
     for number in range(400):
         folder = tmp_path / ("happy", "sad")[number % 2]
         folder.mkdir(exist_ok=True)
         Image.fromarray(noise.integers(0, 256, (8, 8), np.uint8)).save(folder / f"{number}.png")
-    command = [sys.executable, "-c", MEMORY, str(Path(__file__).parent), str(tmp_path), str(workers)]
+    command = [sys.executable, "-c", MEMORY, str(Path(__file__).parent), str(tmp_path)]
     # Arrays go back to the system as they are freed, so that what is counted is what is held.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    pixels, growth = map(float, done.stdout.split())
+    pixels, *growth = map(float, done.stdout.split())
     assert pixels == 75
-    assert growth < 0.25 * pixels
+    assert max(growth) < 0.25 * pixels
