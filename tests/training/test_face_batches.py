@@ -101,7 +101,7 @@ def test_the_contrastive_loss_compares_the_pairs_that_the_sampler_made(tmp_path,
         for a, b, like in zip(outputs.embeddings[0::2], outputs.embeddings[1::2], same, strict=True):
             distance = float((a - b).norm().detach())
             terms.append(distance**2 / 2 if like else max(0.0, 1 - distance) ** 2 / 2)
-        assert float(loss(outputs)) == pytest.approx(np.mean(terms), rel=1e-4)
+        assert float(loss(outputs).detach()) == pytest.approx(np.mean(terms), rel=1e-4)
         shuffled = torch.arange(32).view(16, 2)[torch.randperm(16)].flatten()
         again = Outputs(outputs.embeddings[shuffled], outputs.labels[shuffled])
         assert float(loss(again)) == pytest.approx(float(loss(outputs)), rel=1e-5)
