@@ -15,6 +15,7 @@ from ferembed import DataError, Recipe, RecipeError, Recognizer, drawn_faces, tr
 from ferembed.training import diagnostics
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
 from ferembed.training.faces import as_batch, step_seed
+from ferembed.training.fit import make_learner
 from ferembed.training.guards import TrainingError
 from ferembed.training.module import MetricLearner, make_optimizer, warmup_cosine
 from ferembed.training.recipe import OptimizerConfig
@@ -241,6 +242,22 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_batch(tmp_path)
     batch = load_file(tmp_path / "run" / "nan-batch.safetensors")
     assert batch["images"].shape == (32, 1, 32, 32)
     assert batch["labels"].shape == (32,)
+
+
+@pytest.mark.parametrize("width", [8, 16])
+def test_a_narrow_network_learns_in_the_layout_in_which_its_gradients_are_right(width):
+    """See :attr:`Encoder.memory_format`; a convolution takes the layout of its images or of its weights."""
+    encoder = {"encoder.backbone": "resnet18", "encoder.backbone_args": {"channels": [width] * 4}}
+    recipe, seen = TINY.override(encoder), []
+    network = make_learner(recipe, faces().split("train")).network
+    strided = [each for each in network.modules() if isinstance(each, torch.nn.Conv2d) and each.stride != (1, 1)]
+    for each in strided:
+        each.register_forward_hook(lambda layer, inputs, _: seen.append((inputs[0], layer.weight)))
+    network(torch.rand(4, 1, 32, 32))
+    tensors = [tensor for each in seen for tensor in each if tensor.shape[1] > 1 and tensor.shape[-1] > 1]
+    last = [tensor.stride(1) == 1 for tensor in tensors]
+    assert len(last) >= 6
+    assert set(last) == {width == 16}
 
 
 def test_step_seeds_differ_by_step_and_rank():

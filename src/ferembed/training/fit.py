@@ -132,7 +132,8 @@ def make_learner(
     )
     if recipe.compile:
         network.compile()
-    return MetricLearner(recipe, network.to(memory_format=torch.channels_last), loss, train.classes, teachers)
+    network.to(memory_format=network.encoder.memory_format)
+    return MetricLearner(recipe, network, loss, train.classes, teachers)
 
 
 def _trainer(
