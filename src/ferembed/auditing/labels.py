@@ -176,7 +176,8 @@ def confident_joint(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Ids, N
     exact = joint / joint.sum(axis=1, keepdims=True) * counts[:, None]
     whole = np.floor(exact).astype(np.int64)
     for row, missing in enumerate(counts - whole.sum(axis=1)):
-        whole[row, np.argsort(whole[row] - exact[row], kind="stable")[:missing]] += 1
+        left = np.round(exact[row] - whole[row], 9)  # so that equal shares do not differ by rounding
+        whole[row, np.argsort(-left, kind="stable")[:missing]] += 1
     return whole, counted & (true != given)
 
 
