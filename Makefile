@@ -33,6 +33,6 @@ clean:
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	@echo "Installing what the tests need: about 0.3 GB, a minute, once."
+	@echo "Installing what the tests need: about 0.5 GB, a minute, once."
 	@$(PIP) --editable '.[dev]'
 	@touch $@
