@@ -11,11 +11,11 @@ demo: .venv/installed
 	@$(BIN)/ferembed demo --out demo
 
 test: .venv/installed-dev
-	@echo "Testing on two workers: some four minutes on two cores, up to eight on slow ones."
+	@echo "Testing on two workers: some five minutes on two cores."
 	@$(PYTEST)
 
 test-slow: .venv/installed-dev
-	@echo "Testing what takes long (torch.compile, two processes, the whole of FER2013): some ten minutes on two cores."
+	@echo "Testing what takes long (torch.compile, two processes, the whole of FER2013): some three minutes on two cores."
 	@$(PYTEST) -m slow
 
 check: .venv/installed-dev
