@@ -24,6 +24,13 @@ def noisy(n=600, classes=4, share=0.12, seed=0):
     return vectors.astype(np.float32), labels, true
 
 
+def test_of_classes_with_equal_shares_the_first_takes_the_row_that_is_left():
+    """Of eight rows 5 1/3, 1 1/3 and 1 1/3 belong to the classes; in floating point these thirds differ."""
+    labelled_first = [(0.9, 0.05, 0.05)] * 4 + [(0.0, 0.8, 0.2), (0.0, 0.2, 0.8)] + [(0.45, 0.3, 0.25)] * 2
+    rows = [*labelled_first, (0.2, 0.6, 0.2), (0.2, 0.2, 0.6)]
+    assert confident_joint(rows, [0] * 8 + [1, 2])[0].tolist() == [[6, 1, 1], [0, 1, 0], [0, 0, 1]]
+
+
 def dataset(labels, classes=4):
     names = tuple("abcdefg"[:classes])
     return FaceDataset(np.zeros((len(labels), 2, 2), np.uint8), labels, names, ids=np.arange(len(labels)) + 1000)

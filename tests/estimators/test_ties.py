@@ -81,7 +81,8 @@ def test_neighbours_that_are_equally_near_are_named_by_the_order_of_classes(seed
     knn = KNNClassifier(k=2, weights="softmax", temperature=0.05).fit(gallery, labels)
     assert set(knn.predict(queries)) == {"happy"}
     guarded = OpenSet(FrozenEstimator(knn)).fit(queries, ["sad", "happy"] * 32)
-    assert set(guarded.predict(queries)) <= {"happy", "unknown"}
+    assert "happy" in guarded.predict(queries)
+    assert "sad" not in guarded.predict(queries)
     head = SoftmaxHead().fit([[1.0], [-1.0]], ["sad", "happy"])
     assert head.predict([[1e-9], [-1e-9]]).tolist() == ["happy", "happy"]
 
@@ -98,13 +99,11 @@ def test_a_temperature_that_gains_nothing_is_one(seed):
 @seeds
 @pytest.mark.parametrize("method", ["temperature", "vector", "dirichlet"])
 def test_votes_with_zeros_are_smoothed_where_smoothing_costs_nothing(method, seed):
-    order = np.random.default_rng(seed).permutation(60)
-    votes, labels = np.eye(3)[[0, 0, 0, 1, 1, 2] * 10][order], np.array([0, 0, 1, 1, 1, 2] * 10)[order]
-    weights = jittered(np.ones(60), seed, 1e-12)
-    if method == "temperature":
-        assert fit_calibration(method, votes, labels, weights).smoothing == 0.05
-    certain = np.eye(3)[labels]
-    assert fit_calibration(method, certain, labels, weights).smoothing in (0.0, 0.05)
+    """Votes that have nothing to do with the labels: the best map ignores them, smoothed or not."""
+    order = np.random.default_rng(seed).permutation(90)
+    votes, labels = np.eye(3)[np.arange(90) % 3], np.arange(90) // 3 % 3
+    weights = jittered(np.ones(90), seed, 1e-12)
+    assert fit_calibration(method, votes[order], labels[order], weights).smoothing == 0.05
 
 
 @seeds
