@@ -8,6 +8,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 .PHONY: demo test test-slow check clean
 
 demo: .venv/installed
+	@echo "Asking the shipped recogniser: less than a minute on two cores. ferembed demo --train trains one on drawn faces."
 	@$(BIN)/ferembed demo --out demo
 
 test: .venv/installed-dev

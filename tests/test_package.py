@@ -25,6 +25,8 @@ ORDER = [
     {"lineage"},
     {"pipeline"},
     {"assessment"},
+    {"cross_fitting"},
+    {"cards"},
     {"report"},
     {"cli", "app"},
 ]
@@ -78,6 +80,13 @@ def test_import_loads_nothing_heavy():
     begin = "import sys; before = {name.partition('.')[0] for name in sys.modules};"
     assert python(f"{begin} import ferembed; dir(ferembed); print({loaded})").strip() == "{'ferembed'}"
     assert "torch" not in python(f"{begin} import ferembed.index, ferembed.estimators; print({loaded})")
+
+
+def test_to_load_what_ships_takes_little_more_than_pytorch():
+    """Both kinds of library that the first answer needs take longer to import than PyTorch itself."""
+    loaded = python("import sys, ferembed; ferembed.load().info; print(*sys.modules)").split()
+    assert "torch" in loaded
+    assert not {"timm", "torchvision", "sklearn", "scipy", "lightning", "faiss"} & set(loaded)
 
 
 def test_every_public_name_resolves():

@@ -84,7 +84,7 @@ _HOMES: dict[str, str] = {
 }
 
 __version__: str
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = ["__version__", *sorted([*_HOMES, "models"])]
 
 
 def __getattr__(name: str) -> Any:
@@ -92,6 +92,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("ferembed")
+    if name == "models":
+        return importlib.import_module("ferembed.models")
     if name not in _HOMES:
         raise AttributeError(f"module 'ferembed' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"ferembed.{_HOMES[name]}"), name)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from ferembed.models import Encoder, Network
 from ferembed.recognizer import Recognizer
-from ferembed.shipped import load
-from ferembed.training import Recipe, RecipeError
+from ferembed.shipped import load, shipped_names
+from ferembed.storage import StorageError
+from ferembed.training import Recipe, RecipeError, recipe_names
 
 
 def start_of(recipe: Recipe, classes: Sequence[str]) -> Network | None:
@@ -18,10 +20,12 @@ def start_of(recipe: Recipe, classes: Sequence[str]) -> Network | None:
 
     Raises
     ------
+    RecipeError
+        If a recipe is to make the ``start`` and has not been run; the sentence says how.
     StorageError
-        If the recipe's ``start`` is neither a run, nor an exported file, nor a shipped recogniser.
+        If the ``start`` is neither a run, nor an exported file, nor a shipped recogniser, or is damaged.
     """
-    return None if recipe.start is None else trained_network(load(recipe.start), classes)
+    return None if recipe.start is None else trained_network(_trained(recipe.start), classes)
 
 
 def teachers_of(recipe: Recipe, classes: Sequence[str]) -> list[Network]:
@@ -30,7 +34,8 @@ def teachers_of(recipe: Recipe, classes: Sequence[str]) -> list[Network]:
     Raises
     ------
     RecipeError
-        If a teacher takes other images than the recipe's encoder, or has no softmax head over the same classes.
+        If a teacher takes other images than the recipe's encoder, or has no softmax head over the same classes; and as
+        for :func:`start_of`.
     StorageError
         As for :func:`start_of`.
     """
@@ -63,8 +68,21 @@ def trained_network(recognizer: Recognizer, classes: Sequence[str]) -> Network:
     return network.eval()
 
 
+def _trained(name: str) -> Recognizer:
+    recipe = Path(name).name
+    if not Path(name).exists() and name not in shipped_names() and recipe in recipe_names():
+        raise RecipeError(
+            f"the recipe builds on {name}, which is not there: first run "
+            f"`ferembed train DATA --recipe {recipe} --out {name}`."
+        )
+    try:
+        return load(name)
+    except StorageError as error:
+        raise StorageError(f"the recipe builds on {name}: {error}") from error
+
+
 def _teacher(name: str, recipe: Recipe, classes: Sequence[str]) -> Network:
-    teacher, wanted = trained_network(load(name), classes), recipe.encoder
+    teacher, wanted = trained_network(_trained(name), classes), recipe.encoder
     if (teacher.encoder.image_size, teacher.encoder.channels) != (wanted.image_size, wanted.channels):
         raise RecipeError(f"the teacher {name} takes images of another size or other channels than the recipe's.")
     if teacher.softmax is None:

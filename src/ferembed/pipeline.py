@@ -6,19 +6,24 @@ import hashlib
 import json
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ferembed.data.dataset import FaceDataset
-from ferembed.data.ferplus import ferplus_labels
+from ferembed.data.ferplus import ferplus_labels, refined_targets
 from ferembed.recognizer import Recognizer
 from ferembed.storage import write_json, write_text
 from ferembed.training import Recipe, RecipeError
 
+if TYPE_CHECKING:
+    from ferembed.models import Network
+
 RUN = "run.json"
+VOTING = "recognizer-votes"
 PACKAGES = ("ferembed", "torch", "timm", "pytorch-metric-learning", "lightning", "faiss-cpu", "scikit-learn", "numpy")
 
 
@@ -43,7 +48,9 @@ def train(
         Training trains; validation selects the epoch and calibrates the voters. Blank images are left out of both.
     out : path
         Folder of the run: ``recipe.yaml``, ``run.json``, ``checkpoints/``, ``logs/``, ``losses.safetensors`` and
-        ``recognizer/``.
+        ``recognizer/``. Where the network learnt annotators' votes beside the labels, ``recognizer-votes/`` is the same
+        network asked in their vocabulary, if each of their emotions is some training face's: its gallery votes with
+        their distributions, its head over them is the softmax voter.
     accelerator, devices, strategy
         As of :class:`lightning.pytorch.Trainer`. With ``devices=2, strategy="ddp"`` Lightning starts the script again
         in a second process, which returns from here with the same recogniser. Each process has batches of the recipe's
@@ -88,10 +95,29 @@ def train(
     )
     if is_first():
         info = _info(recipe, data, time.monotonic() - started)
-        Recognizer.build(network, train, val, info=info).save(folder / "recognizer")
+        build_recognizers(network, recipe, train, val, folder, info)
         write_json(folder / RUN, info)
     wait_for_all()
     return Recognizer.load(folder)
+
+
+def build_recognizers(
+    network: Network, recipe: Recipe, train: FaceDataset, val: FaceDataset, folder: Path, info: dict[str, Any]
+) -> None:
+    """Write what a run's network can be asked: ``recognizer/`` and, where it learnt votes, ``recognizer-votes/``."""
+    voting = {**info, "labels": "votes"}
+    if recipe.labels == "votes":
+        Recognizer.build(network, train, val, votes=train.votes, info=voting).save(folder / "recognizer")
+        return
+    said = None
+    if recipe.gallery_refinement and train.votes is not None:
+        said = refined_targets(train.labels, train.votes, len(train.classes), recipe.gallery_refinement)
+    Recognizer.build(network, train, val, votes=said, info=info).save(folder / "recognizer")
+    if network.vote is None or train.votes is None or val.votes is None:
+        return
+    seen, held_out = ferplus_labels(train.without_blank()), ferplus_labels(val)
+    if all(seen.class_counts().values()) and len(held_out):
+        Recognizer.build(network.voting(), seen, held_out, votes=seen.votes, info=voting).save(folder / VOTING)
 
 
 def _info(recipe: Recipe, data: dict[str, str], seconds: float) -> dict[str, Any]:
@@ -100,8 +126,34 @@ def _info(recipe: Recipe, data: dict[str, str], seconds: float) -> dict[str, Any
         "data": data,
         "versions": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
+        "commit": _commit(),
+        "machine": _machine(),
         "seconds": round(seconds, 1),
     }
+
+
+def _commit() -> str | None:
+    """The commit of this library, where it is used from a checkout."""
+    try:
+        asked = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _machine() -> str:
+    """What computes: the graphics card, where there is one, or the processor, and how many cores."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    names = [line.partition(":")[2].strip() for line in _processor_lines() if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+
+
+def _processor_lines() -> list[str]:
+    file = Path("/proc/cpuinfo")
+    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
 
 
 def fingerprint(faces: FaceDataset) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -10,10 +11,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+import yaml
 from PIL import Image
 
-from ferembed import drawn_faces
+from ferembed import Recipe, Recognizer, drawn_faces, evaluate, load, load_dataset
 from ferembed.cli import main
+from ferembed.cli.options import DEFAULT
+from ferembed.shipped import card
 
 TINY = """
 description: Seconds, for a test.
@@ -22,6 +26,8 @@ encoder:
   {backbone: resnet10t, embedding_dim: 16, stem: standard, backbone_args: {channels: [8, 8, 8, 8], stem_width: 8}}
 batches: {size: 64}
 """
+
+SEVEN = {name: name for name in ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")}
 
 
 def ferembed(*arguments, code=0):
@@ -36,6 +42,21 @@ def ferembed(*arguments, code=0):
         main()
     assert (ended.value.code or 0) == code, shown.getvalue()
     return shown.getvalue()
+
+
+def told(*arguments, code=0):
+    """What the command shows, its lines joined, without the frame around a sentence of wrong use."""
+    return " ".join(ferembed(*arguments, code=code).replace("│", " ").split())
+
+
+def write_faces(root, names, each=2):
+    """Drawn faces as test/NAME/NUMBER.png, ``each`` of every class that has a name; the folder."""
+    faces = drawn_faces(70, seed=3)
+    for label, name in names.items():
+        (root / "test" / name).mkdir(parents=True)
+        for row in (faces.labels == faces.classes.index(label)).nonzero()[0][:each]:
+            Image.fromarray(faces.images[row]).save(root / "test" / name / f"{row}.png")
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -130,20 +151,26 @@ def test_recipes_are_listed_and_shown():
         ),
         (["compare", "{run}", "{tmp}", "{tree}"], "not a folder saved by ferembed"),
         (["predict", "{run}", "gone.png"], "gone.png"),
+        (["predict", "gone.png"], "gone.png"),
+        (["predict", "gone", "gone.png"], "there is no run or file gone; the recognisers that come with ferembed are"),
+        (["predict", "{tmp}", "gone.png"], "not a folder saved by ferembed"),
+        (["evaluate", "gone.csv"], "gone.csv does not exist"),
+        (["evaluate", "gone", "{tree}"], "there is no run or file gone; the recognisers that come with ferembed are"),
+        (["card", "{tree}", "--write", "{tmp}"], "not a folder saved by ferembed"),
         (["train", "{tree}", "--recipe", "{run}/../tiny.yaml", "--set", "epochs=2", "--out", "{run}"], "epochs: 1 / 2"),
     ],
 )
 def test_failures_exit_with_1_and_one_sentence(tree, run, tmp_path, arguments, sentence):
     shown = ferembed(*(a.format(tree=tree, run=run, tmp=tmp_path) for a in arguments), code=1)
-    assert sentence in " ".join(shown.split())
+    assert sentence.format(tmp=tmp_path) in " ".join(shown.split())
 
 
-@pytest.mark.parametrize("arguments", [["train"], ["nonsense"], ["evaluate", "a", "b", "--jsn", "x"]])
+@pytest.mark.parametrize("arguments", [["train"], ["nonsense"], ["evaluate", "a", "b", "--jsn", "x"], ["card", "a"]])
 def test_wrong_use_exits_with_2(arguments):
     ferembed(*arguments, code=2)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "--help"], ["card", "--help"]])
 def test_help_loads_nothing_heavy(arguments):
     code = """
 import atexit, sys
@@ -162,3 +189,129 @@ def test_the_command_is_installed_and_fails_in_one_line(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert re.fullmatch(r"ferembed: .* not a folder saved by ferembed.*\n", done.stderr)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Two faces each of happy and sad."""
+    return write_faces(tmp_path_factory.mktemp("few"), {"happy": "happy", "sad": "sad"})
+
+
+@pytest.fixture(scope="module")
+def images(few):
+    return [next((few / "test" / name).glob("*.png")) for name in ("happy", "sad")]
+
+
+def test_predict_asks_the_shipped_one_and_every_kind_of_run(images, here):
+    load("ferplus").save(here / "saved")
+    load("ferplus").export(here / "exported")
+    shutil.copy(here / "exported", here / "exported.safetensors")
+    assert told("predict", *images) == told("predict", DEFAULT, *images)
+    expected = told("predict", "ferplus", *images)
+    assert "contempt" in expected
+    for run in ("saved", "exported", "exported.safetensors"):
+        shown = told("predict", run, *images)
+        assert shown.count("contempt") >= 2, run
+        assert all(str(image) in shown for image in images)
+
+
+def test_evaluate_and_report_judge_the_shipped_one(few, here):
+    options = ("--split", "test", "--resamples", 0, "--json")
+    told("evaluate", few, *options, here / "without.json")
+    told("evaluate", DEFAULT, few, *options, here / "named.json")
+    assert json.loads((here / "without.json").read_text()) == json.loads((here / "named.json").read_text())
+    assert load().info == load(DEFAULT).info
+    told("report", few, "--split", "test", "--out", here / "report.html")
+    assert f"Report of {DEFAULT}" in (here / "report.html").read_text()
+
+
+def test_drawn_is_a_word_for_data_even_where_a_run_has_that_name(here):
+    (here / "drawn" / "recognizer").mkdir(parents=True)
+    assert "has no split 'exam'" in told("evaluate", "drawn", "--split", "exam", code=1)
+
+
+@pytest.mark.parametrize("files", [["recognizer/x"], ["recipe.yaml", "data.json"], ["recipe.yaml", "checkpoints/x"]])
+def test_a_run_alone_is_no_data_and_one_in_training_has_no_recognizer_yet(few, here, files):
+    for name in files:
+        (here / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / "run" / name).touch()
+    alone = "run is a run: name the data after it, as in `ferembed evaluate run data.csv`"
+    assert alone in told("evaluate", "run", code=2)
+    assert "not a folder saved by ferembed" in told("evaluate", "run", few, code=1)
+
+
+def test_what_may_mean_two_things_is_refused_with_how_to_write_it(few, images, here):
+    image = images[0]
+    alone = "name the images after it, as in `ferembed predict ferplus face.png`"
+    assert f"ferplus is a run: {alone}" in told("predict", "ferplus", code=2)
+    shutil.copytree(few, here / "ferplus")
+    (here / "small").write_bytes(image.read_bytes())
+    for arguments in (["evaluate", "ferplus"], ["evaluate", "ferplus", few], ["report", "ferplus", few]):
+        assert "write ./ferplus for the folder" in told(*arguments, code=2)
+    for arguments in (
+        ["predict", "small", image],
+        ["audit", few, "--run", "small"],
+        ["export", "small", here / "x.safetensors"],
+    ):
+        assert "write ./small for the file" in told(*arguments, code=2)
+    assert told("predict", "./small").replace("./small", str(image)) == told("predict", image)
+    assert "has no split 'exam'" in told("evaluate", "./ferplus", "--split", "exam", code=1)
+
+
+@pytest.mark.parametrize(("command", "usage"), [("predict", "[RUN] IMAGE..."), ("evaluate", "[RUN] DATA")])
+def test_the_usage_line_shows_that_the_run_may_be_left_out_and_nothing_else(command, usage):
+    assert f"ferembed {command} [OPTIONS] {usage} " in ferembed(command, "--help")
+    assert f"as in `ferembed {command} " in ferembed(command, code=2)
+
+
+def test_audit_doubts_labels_with_the_shipped_one_where_it_knows_their_classes(here):
+    faces = write_faces(here / "faces", SEVEN)
+    told("audit", faces, "--out", here / "a")
+    told("audit", faces, "--out", here / "b", "--run", DEFAULT)
+    labels = [json.loads((here / out / "audit.json").read_text())["labels"] for out in ("a", "b")]
+    assert labels[0] == labels[1]
+    assert set(labels[0]["classes"]) == set(SEVEN)
+
+
+def test_audit_says_that_faces_the_recogniser_learnt_are_less_doubted(run, tree, here):
+    assert "210 of these faces taught the recogniser" in told("audit", tree, "--out", here, "--run", run)
+
+
+@pytest.mark.parametrize(
+    ("other", "each", "why"), [({"happy": "glad"}, 2, "name a run that knows these with --run"), ({}, 1, "two faces")]
+)
+def test_audit_leaves_labels_unjudged_that_the_shipped_one_cannot_doubt_and_says_why(here, other, each, why):
+    shown = told("audit", write_faces(here / "faces", {**SEVEN, **other}, each), "--out", here / "audit")
+    assert "labels: left unjudged, since" in shown
+    assert why in shown
+    assert json.loads((here / "audit" / "audit.json").read_text())["labels"] is None
+
+
+def test_card_prints_the_card_as_it_stands():
+    assert ferembed("card") == card()
+
+
+def test_a_run_gets_a_card_with_its_own_figures_and_recipe(tree, run):
+    shown = ferembed("card", tree, "--write", run)
+    assert f"wrote {run / 'card.md'}" in shown.replace("\n", "")
+    text = (run / "card.md").read_text()
+    judged = evaluate(Recognizer.load(run), load_dataset(tree).split("validation"), resamples=0)
+    for views, group, metrics in (
+        ("single", "all", judged.all_images),
+        ("single", "without copies", judged.without_copies),
+    ):
+        for voter, name in (("softmax", "softmax"), ("knn", "k-NN"), ("vote", "vote")):
+            one = metrics[voter]
+            figures = f"{100 * one.accuracy:.1f} | {100 * one.balanced_accuracy:.1f} | {100 * one.macro_f1:.1f}"
+            assert f"| {views} | {group} | {name} | {figures} | {one.nll:.3f} | {one.ece:.3f} |" in text
+    written = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    assert Recipe.model_validate(written) == Recipe.from_yaml(run / "recipe.yaml")
+    assert json.loads((run / "data.json").read_text())["train"] in text
+    assert "holds no pixels" in text

@@ -75,6 +75,10 @@ def test_what_no_run_can_give_is_refused(finished, tmp_path):
         TINY.override(TAUGHT)
     with pytest.raises(StorageError, match="small"):
         start_of(TINY.override({"start": str(tmp_path / "nothing")}), CLASSES)
+    with pytest.raises(
+        RecipeError, match="first run `ferembed train DATA --recipe teacher-deep --out runs/teacher-deep`"
+    ):
+        start_of(TINY.override({"start": "runs/teacher-deep"}), CLASSES)
     narrower = TINY.override({"encoder.embedding_dim": 8})
     with pytest.raises(RecipeError, match="other layers"):
         make_learner(narrower, faces(), start=trained_network(recognizer, CLASSES))

@@ -7,7 +7,8 @@ from typing import NoReturn
 
 import typer
 
-from ferembed.cli import audit, compare, demo, evaluate, export, predict, recipes, report, train
+from ferembed.cli import audit, card, compare, demo, evaluate, export, predict, recipes, report, train
+from ferembed.cli.options import RunFirst
 
 app = typer.Typer(
     name="ferembed",
@@ -18,12 +19,13 @@ app = typer.Typer(
 )
 app.command("audit")(audit.command)
 app.command("train")(train.command)
-app.command("evaluate")(evaluate.command)
-app.command("report")(report.command)
+app.command("evaluate", cls=RunFirst)(evaluate.command)
+app.command("report", cls=RunFirst)(report.command)
 app.command("compare")(compare.command)
-app.command("predict")(predict.command)
+app.command("predict", cls=RunFirst)(predict.command)
 app.command("export")(export.command)
 app.command("recipes")(recipes.command)
+app.command("card")(card.command)
 app.command("demo")(demo.command)
 
 

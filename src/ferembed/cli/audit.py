@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ferembed.cli.options import Data
+from ferembed.cli.options import DEFAULT, Data, unambiguous
 
-Run = Annotated[str | None, typer.Option("--run", help="A trained run, to doubt labels with.")]
+if TYPE_CHECKING:
+    from ferembed.data import FaceDataset
+    from ferembed.recognizer import Recognizer
+
+Run = Annotated[
+    str | None,
+    typer.Option("--run", help=f"A trained run, to doubt labels with; without one, {DEFAULT} where its classes fit."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for audit.json, audit.html and what is finished so far.")]
 
 
@@ -18,17 +25,31 @@ def command(data: Data, run: Run = None, out: Out = Path("audit")) -> None:
     from ferembed.auditing import audit
     from ferembed.cli.tables import show
     from ferembed.data import load_dataset
+    from ferembed.shipped import load
 
-    recognizer = None
-    if run is not None:
-        from ferembed.shipped import load
-
-        recognizer = load(run)
-    report = audit(load_dataset(data), recognizer, out=out)
+    faces = load_dataset(data)
+    recognizer = load(DEFAULT if run is None else unambiguous(run))
+    unfit = _why_unfit(recognizer, faces) if run is None else ""
+    report = audit(faces, None if unfit else recognizer, out=out)
     for name, count in report.copies.counts().items():
         show(f"copies: {count:,} {name.replace('_', ' ')}")
     for kind, count in report.outliers.counts().items():
         show(f"outliers: {count:,} {kind}")
-    if report.labels is not None:
+    if report.labels is None:
+        show(f"labels: left unjudged, since {unfit}.")
+    else:
         show(f"labels: {len(report.labels):,} doubted, {report.labels.estimated:,} estimated wrong")
+        if learnt := int(recognizer.copies_in_gallery(faces, exact=True).sum()):
+            show(f"labels: {learnt:,} of these faces taught the recogniser; what it learnt by heart it does not doubt")
     show(f"wrote {out / 'audit.json'}\nwrote {out / 'audit.html'}")
+
+
+def _why_unfit(shipped: Recognizer, faces: FaceDataset) -> str:
+    """Why the recogniser that ships, for which nobody asked, is not to doubt these labels; empty where it is."""
+    known = shipped.classes_.tolist()
+    if set(known) != set(faces.classes):
+        return f"{DEFAULT} knows other classes ({', '.join(known)}): name a run that knows these with --run"
+    counts = [count for count in faces.class_counts().values() if count]
+    if len(counts) < 2 or min(counts) < 2:
+        return "to doubt them takes two classes at least and two faces of each"
+    return ""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import Copies, Data, Looks, Split
+from ferembed.cli.options import Copies, Data, Looks, Split, unambiguous
 
 First = Annotated[str, typer.Argument(metavar="RUN_A", help="Folder of the first run.", show_default=False)]
 Second = Annotated[str, typer.Argument(metavar="RUN_B", help="Folder of the second run.", show_default=False)]
@@ -34,6 +34,7 @@ def command(
     from ferembed.shipped import load
     from ferembed.storage import write_json
 
+    first, second = unambiguous(first), unambiguous(second)
     if copies and out is None:
         raise typer.BadParameter("--copies shows copies on a page: name its file with --out.")
     faces = load_dataset(data)

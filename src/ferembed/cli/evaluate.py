@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import Data, Looks, Run, Split
+from ferembed.cli.options import DataAfterRun, Looks, RunOrNone, Split, run_and_rest
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")]
 Draws = Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap draws for the 95% intervals; 0 for none.")]
 
 
 def command(
-    run: Run,
-    data: Data,
+    first: RunOrNone = None,
+    after: DataAfterRun = None,
     split: Split = "validation",
     views: Looks = "single",
     resamples: Draws = 1000,
@@ -28,8 +28,8 @@ def command(
     from ferembed.shipped import load
     from ferembed.storage import write_json
 
-    recognizer = load(run)
-    evaluation = evaluate(recognizer, load_dataset(data).split(split), views=views, resamples=resamples)
+    run, (data,) = run_and_rest("evaluate", first, [] if after is None else [after])
+    evaluation = evaluate(load(run), load_dataset(data).split(split), views=views, resamples=resamples)
     for table in (metrics_table, classes_table, retrieval_table):
         show(table(evaluation))
     if json is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import Run
+from ferembed.cli.options import Run, unambiguous
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The safetensors file to write.", show_default=False)]
 
@@ -17,5 +17,5 @@ def command(run: Run, file: File) -> None:
     from ferembed.cli.tables import show
     from ferembed.shipped import load
 
-    load(run).export(file)
+    load(unambiguous(run)).export(file)
     show(f"wrote {file}, {file.stat().st_size / 1e6:.1f} MB")

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import Copies, Data, Looks, Run, Split
+from ferembed.cli.options import Copies, DataAfterRun, Looks, RunOrNone, Split, run_and_rest
 
 Out = Annotated[Path, typer.Option("--out", help="The HTML file.")]
 
 
 def command(
-    run: Run,
-    data: Data,
+    first: RunOrNone = None,
+    after: DataAfterRun = None,
     out: Out = Path("report.html"),
     split: Split = "validation",
     copies: Copies = False,
@@ -26,6 +26,7 @@ def command(
     from ferembed.data import load_dataset
     from ferembed.report import write_report
 
+    run, (data,) = run_and_rest("report", first, [] if after is None else [after])
     faces = load_dataset(data)
     found = find_copies(faces) if copies else None
     show(metrics_table(write_report(run, faces, out, split=split, copies=found, views=views)))

@@ -58,13 +58,19 @@ class Voters(NamedTuple):
     vote: VotingEnsemble
 
 
-def best_knn(gallery: NDArray[np.float32], codes: NDArray[np.int64], held_out: HeldOut) -> KNNClassifier:
+def best_knn(
+    gallery: NDArray[np.float32],
+    codes: NDArray[np.int64],
+    held_out: HeldOut,
+    votes: NDArray[np.float32] | None = None,
+) -> KNNClassifier:
     """The k and temperature that, once calibrated, make the held-out labels likeliest; of equals, the lowest.
 
-    The gallery's own labels cannot choose: the encoder was trained on them, so its neighbours look surer than they are.
+    Where ``votes``, shape (n, c), are given, the gallery's faces vote for them in place of their classes ``codes``. The
+    gallery's own labels cannot choose: the encoder was trained on them, so its neighbours look surer than they are.
     """
     tried = [
-        KNNClassifier(k, temperature=temperature).fit(gallery, codes)
+        KNNClassifier(k, temperature=temperature).fit(gallery, codes, votes=votes)
         for k in NEIGHBOURS
         if k <= len(gallery)
         for temperature in TEMPERATURES

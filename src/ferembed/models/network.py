@@ -52,6 +52,20 @@ class Network(nn.Module):
         self.softmax = CosineHead(encoder.embedding_dim, num_classes) if num_classes else None
         self.vote = CosineHead(encoder.embedding_dim, num_vote_classes) if num_vote_classes else None
 
+    def voting(self) -> Network:
+        """The same encoder and weights with the head over annotators' votes as the softmax head.
+
+        Raises
+        ------
+        ValueError
+            If the network has no such head.
+        """
+        if self.vote is None:
+            raise ValueError("this network has no head over annotators' votes: train it with soft_cross_entropy.")
+        network = Network(self.encoder)
+        network.softmax = self.vote
+        return network
+
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Embeddings (n, d), logits (n, c) and vote logits (n, v), None where there is no head; images in [0, 1]."""
         embeddings = self.encoder(images)

@@ -6,13 +6,15 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import load_file, save_file
 
 from ferembed.models import Encoder
-from ferembed.recognizer.state import State
 from ferembed.storage import StorageError, atomic_folder, verify_folder, write_json
+
+if TYPE_CHECKING:
+    from ferembed.recognizer.state import State
 
 FORMAT = 2
 READABLE = (1, 2)
@@ -47,6 +49,8 @@ def read_folder(path: Path) -> tuple[Path, Encoder, State, dict[str, Any]]:
     if config.get("format") not in READABLE:
         readable = " and ".join(map(str, READABLE))
         raise StorageError(f"{folder} has format {config.get('format')}; this version of ferembed reads {readable}.")
+    from ferembed.recognizer.state import State
+
     encoder = Encoder(**config["encoder"])
     encoder.load_state_dict(load_file(folder / "encoder.safetensors"))
     return folder, encoder, State.load(folder, config), config["info"]

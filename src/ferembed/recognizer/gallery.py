@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from ferembed.data.dataset import FaceDataset
-from ferembed.estimators.voters import HeldOut
+from ferembed.data.dataset import DataError, FaceDataset
 
+if TYPE_CHECKING:
+    from ferembed.estimators.voters import HeldOut
+
+VOTE = "vote"
+"""The name of what all voters say together."""
 NOBODY = -1
 """The label of a row whose face was forgotten; rows keep their numbers."""
+
+
+class Neighbors(NamedTuple):
+    """The gallery faces nearest to each query, best first; all of shape (n, k)."""
+
+    similarities: NDArray[np.float32]
+    """Cosines, -1 to 1."""
+    labels: NDArray[np.str_]
+    """Class names."""
+    ids: NDArray[np.int64]
+    """Row numbers in the training data's source; negative for enrolled faces."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +102,8 @@ class HeldOutFaces:
     @property
     def held_out(self) -> HeldOut:
         """As the voters take them."""
+        from ferembed.estimators.voters import HeldOut
+
         return HeldOut(self.embeddings, self.labels)
 
     def without(self, code: int) -> HeldOutFaces:
@@ -102,6 +120,15 @@ class HeldOutFaces:
     def load(cls, path: Path) -> HeldOutFaces:
         """Read what :meth:`save` wrote."""
         return cls(**load_file(path))
+
+
+def check_splits(train: FaceDataset, validation: FaceDataset) -> None:
+    """Raise DataError unless both splits name the same classes and each has a training face."""
+    if train.classes != validation.classes:
+        raise DataError(f"train names the classes {train.classes}, validation {validation.classes}.")
+    empty = [name for name, count in train.class_counts().items() if not count]
+    if empty:
+        raise DataError(f"no training image shows {', '.join(empty)}: leave the class out or add images.")
 
 
 def hash_bytes(faces: FaceDataset) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +16,19 @@ from ferembed.data.known import near_copies
 from ferembed.models import Encoder, Network
 from ferembed.recognizer.encoding import encode, faces_of
 from ferembed.recognizer.folder import read_folder, write_folder
-from ferembed.recognizer.gallery import HeldOutFaces, among, hash_bytes
-from ferembed.recognizer.packed import pack, unpack
-from ferembed.recognizer.state import State
+from ferembed.recognizer.gallery import HeldOutFaces, Neighbors, among, check_splits, hash_bytes
+from ferembed.recognizer.later import MadeLater
+from ferembed.recognizer.packed import pack, read_packed
 from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from ferembed.data.augmentation import Views
     from ferembed.data.inputs import Faces
     from ferembed.estimators import SoftmaxHead
+    from ferembed.recognizer.state import State
 
 
-class Neighbors(NamedTuple):
-    """The gallery faces nearest to each query, best first; all of shape (n, k)."""
-
-    similarities: NDArray[np.float32]
-    """Cosines, -1 to 1."""
-    labels: NDArray[np.str_]
-    """Class names."""
-    ids: NDArray[np.int64]
-    """Row numbers in the training data's source; negative for enrolled faces."""
-
-
-class Recognizer:
+class Recognizer(MadeLater):
     """Names the expression of a face, with calibrated probabilities and the training faces that speak for it.
 
     Made by :func:`ferembed.train` or :meth:`build`, or read back with :meth:`load`. Every method takes one image or a
@@ -75,7 +65,13 @@ class Recognizer:
 
     @classmethod
     def build(
-        cls, network: Network, train: FaceDataset, validation: FaceDataset, *, info: Mapping[str, Any] | None = None
+        cls,
+        network: Network,
+        train: FaceDataset,
+        validation: FaceDataset,
+        *,
+        votes: NDArray[np.float32] | None = None,
+        info: Mapping[str, Any] | None = None,
     ) -> Recognizer:
         """Bind a trained network to a gallery and calibrate its voters.
 
@@ -88,6 +84,8 @@ class Recognizer:
             The gallery; blank images are left out.
         validation : FaceDataset
             Decides how many neighbours vote, the temperatures and the weights of the vote, nothing else.
+        votes : ndarray of float, shape (len(train), c), optional
+            Distributions that the gallery's faces vote for in place of their labels.
         info : mapping, optional
             JSON values to keep with the recogniser, such as the recipe and the seed.
 
@@ -96,16 +94,15 @@ class Recognizer:
         DataError
             If the two splits name different classes, or a class has no training image.
         """
+        votes = None if votes is None else votes[~train.blank]
         train, validation = train.without_blank(), validation.without_blank()
-        if train.classes != validation.classes:
-            raise DataError(f"train names the classes {train.classes}, validation {validation.classes}.")
-        empty = [name for name, count in train.class_counts().items() if not count]
-        if empty:
-            raise DataError(f"no training image shows {', '.join(empty)}: leave the class out or add images.")
+        check_splits(train, validation)
+        from ferembed.recognizer.state import State
+
         encoder = network.encoder.eval()
         gallery = encode(encoder, train.images)
         held_out = HeldOutFaces(encode(encoder, validation.images), validation.labels, hash_bytes(validation))
-        return cls(encoder, State.of(network, train, gallery, held_out), info)
+        return cls(encoder, State.of(network, train, gallery, held_out, votes), info)
 
     @property
     def trained_head(self) -> tuple[SoftmaxHead, tuple[str, ...]]:
@@ -115,8 +112,8 @@ class Recognizer:
 
     @property
     def learnt_votes(self) -> bool:
-        """Whether its recipe labelled faces by their annotators' votes."""
-        return bool(self.info.get("recipe", {}).get("labels") == "votes")
+        """Whether it names faces as their annotators' votes do."""
+        return bool(self.info.get("labels") == "votes")
 
     @property
     def gallery_ids(self) -> NDArray[np.int64]:
@@ -260,10 +257,9 @@ class Recognizer:
 
     def export(self, file: str | os.PathLike[str]) -> None:
         """Write the recogniser into one file of about a third of the size: weights in 16 bits, gallery in 8."""
-        with tempfile.TemporaryDirectory() as outer:
-            folder = Path(outer) / "recognizer"
-            write_folder(folder, self.encoder, self._state, self.info)
-            pack(folder, Path(file))
+        with tempfile.TemporaryDirectory() as folder:
+            write_folder(Path(folder) / "recognizer", self.encoder, self._state, self.info)
+            pack({"": Path(folder) / "recognizer"}, Path(file))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Recognizer:
@@ -277,9 +273,7 @@ class Recognizer:
             If there is none, or a file is missing, truncated or altered.
         """
         if Path(path).is_file():
-            with tempfile.TemporaryDirectory() as unpacked:
-                unpack(Path(path), Path(unpacked))
-                return cls(*read_folder(Path(unpacked))[1:])
+            return cls.later(*read_packed(Path(path)))
         folder, encoder, state, info = read_folder(Path(path))
         recognizer = cls(encoder, state, info)
         recognizer._folder = folder

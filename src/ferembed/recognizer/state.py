@@ -14,10 +14,9 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
 from ferembed.estimators.voters import Voters, best_knn, calibrated_voters
 from ferembed.models import Network
-from ferembed.recognizer.gallery import GalleryFaces, HeldOutFaces, among, hash_bytes
+from ferembed.recognizer.gallery import VOTE, GalleryFaces, HeldOutFaces, among, hash_bytes
 from ferembed.storage import StorageError
 
-VOTE = "vote"
 MEMBERS: dict[str, type[Any]] = {"softmax": SoftmaxHead, "knn": KNNClassifier}
 
 
@@ -35,9 +34,16 @@ class State:
     """None where it was saved in format 1, which did not keep them."""
 
     @classmethod
-    def of(cls, network: Network, train: FaceDataset, embeddings: NDArray[np.float32], held_out: HeldOutFaces) -> State:
-        """The gallery and voters of a trained network."""
-        knn = best_knn(embeddings, train.labels, held_out.held_out)
+    def of(
+        cls,
+        network: Network,
+        train: FaceDataset,
+        embeddings: NDArray[np.float32],
+        held_out: HeldOutFaces,
+        votes: NDArray[np.float32] | None = None,
+    ) -> State:
+        """The gallery and voters of a trained network; gallery faces vote for ``votes`` or else for their labels."""
+        knn = best_knn(embeddings, train.labels, held_out.held_out, votes)
         voters = calibrated_voters(_softmax_head(network, embeddings, train.labels), knn, held_out.held_out)
         return cls(train.classes, len(train.classes), voters, GalleryFaces.of(train), held_out)
 

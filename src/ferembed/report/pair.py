@@ -98,7 +98,7 @@ def write_comparison(
             note(f"Copies and doubtful labels are told from what {names[0]} learned and answers."),
             *audit_summary(faces, a, copies),
         ],
-        "Training": lambda: [block for run in (first, second) for block in pictures.training_curves(Path(run))],
+        "Training": lambda: [block for run in (first, second) for block in pictures.training_curves(run)],
     }
     lead = f"{comparison.images:,} faces of the split {comparison.split!r} of {faces.source or 'the data set'}"
     write_page(out, page(f"{names[1]} against {names[0]}", sections(parts), lead=lead))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from ferembed.evaluation.plots.training import METRICS
 from ferembed.evaluation.selective import RiskCoverageCurve
 from ferembed.evaluation.wording import voter_name
 from ferembed.explain.plots import plot_cases, surest_cases
+from ferembed.models.weights import shipped_names
 from ferembed.recognizer import Recognizer
 from ferembed.ties import most_probable
 
@@ -73,11 +75,12 @@ def embedding_map(answers: Answers, seed: int = 0) -> list[Markup]:
     return [figure(lambda: plot_embedding(points, truth, answers.classes, predicted, images), caption, form="png")]
 
 
-def training_curves(run: Path) -> list[Markup]:
+def training_curves(run: str | os.PathLike[str]) -> list[Markup]:
     """What the run has logged, epoch by epoch."""
-    if not (run / METRICS).is_file():
-        return [note(f"{run.name} has kept no log of its training.")]
-    return [figure(lambda: plot_training(run), f"What {run.name} logged after each epoch.")]
+    folder = Path(run)
+    if run in shipped_names() or not (folder / METRICS).is_file():
+        return [note(f"{folder.name} has kept no log of its training.")]
+    return [figure(lambda: plot_training(folder), f"What {folder.name} logged after each epoch.")]
 
 
 def saliency(recognizers: Mapping[str, Recognizer], answers: Answers) -> list[Markup]:

@@ -91,7 +91,7 @@ def write_report(
         "Surest mistakes": lambda: faces_of.mistakes(answers),
         "Saliency": lambda: pictures.saliency({"": recognizer}, answers),
         "Data": lambda: audit_summary(faces, answers, copies),
-        "Training": lambda: pictures.training_curves(Path(run)),
+        "Training": lambda: pictures.training_curves(run),
     }
     lead = f"{evaluation.images:,} faces of the split {evaluation.split!r} of {faces.source or 'the data set'}"
     write_page(out, page(f"Report of {Path(run).name}", sections(parts), lead=lead))

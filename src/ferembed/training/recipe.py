@@ -114,6 +114,8 @@ class Recipe(_Frozen):
     refinement: float = Field(default=0.0, ge=0, le=1)
     """Share of each training target that annotators' votes decide: the labels that faces with such votes have. Losses
     that know distributions learn it."""
+    gallery_refinement: float = Field(default=0.0, ge=0, le=1)
+    """As refinement, of what the gallery's faces vote for."""
     batches: BatchConfig = BatchConfig()
     """How rows become batches."""
     augment: AugmentConfig = AugmentConfig()

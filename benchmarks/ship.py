@@ -1,0 +1,57 @@
+"""Put a run's recognisers into the package, in place of those that ship, and write their card.
+
+    python benchmarks/ship.py runs/small-taught data/fer2013.csv
+
+What is packed is judged beside what was trained: it is refused where the file is larger than 12 MB, or 16-bit weights
+and an 8-bit gallery cost the k-NN more than 0.2 points of accuracy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import ferembed as fe
+from ferembed.assessment import answer
+from ferembed.cards import card_text
+from ferembed.models.weights import CARD, FILE
+from ferembed.pipeline import VOTING
+from ferembed.recognizer.packed import pack, read_packed
+from ferembed.storage import write_text
+
+LARGEST = 12e6
+BEARABLE = 0.002
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="folder of a run on FER2013 with FER+ votes")
+    parser.add_argument("data", help="fer2013.csv, with fer2013new.csv beside it")
+    arguments = parser.parse_args()
+    faces = fe.load_dataset(arguments.data).split("validation")
+    folders = {"small": arguments.run / "recognizer", "ferplus": arguments.run / VOTING}
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / FILE.name
+        pack(folders, draft)
+        print(f"{draft.stat().st_size / 1e6:.2f} MB")
+        packed = {name: fe.Recognizer.later(*read_packed(draft, name)) for name in folders}
+        lost = max(
+            _accuracy(fe.Recognizer.load(folders[name]), faces) - _accuracy(packed[name], faces) for name in folders
+        )
+        print(f"compression costs the k-NN at most {100 * lost:.2f} points")
+        if draft.stat().st_size > LARGEST or lost > BEARABLE:
+            sys.exit("not shipped.")
+        text = card_text("small and ferplus", packed, faces)
+        FILE.write_bytes(draft.read_bytes())
+        write_text(CARD, text)
+
+
+def _accuracy(recognizer: fe.Recognizer, faces: fe.FaceDataset) -> float:
+    answers = answer(recognizer, faces)
+    return float((answers.predicted("knn") == answers.codes).mean())
+
+
+if __name__ == "__main__":
+    main()

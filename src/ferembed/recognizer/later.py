@@ -1,0 +1,45 @@
+"""A recogniser that is there at once, its parts made when one of them is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from ferembed.models import Encoder
+    from ferembed.recognizer.state import State
+
+Made = TypeVar("Made", bound="MadeLater")
+
+_PARTS = ("encoder", "_state")
+_MAKING = Lock()
+
+
+class MadeLater:
+    """What a :class:`Recognizer` is made of, made when it is first asked: importing it takes longer than PyTorch."""
+
+    encoder: Encoder
+    info: dict[str, Any]
+    _state: State
+    _folder: Path | None
+
+    @classmethod
+    def later(cls: type[Made], make: Callable[[], tuple[Encoder, State]], info: Mapping[str, Any]) -> Made:
+        """One whose encoder and state ``make`` gives when either is first needed, once, by the first thread."""
+        recognizer = cls.__new__(cls)
+        recognizer.info, recognizer._folder = dict(info), None
+        vars(recognizer)["_make"] = make
+        return recognizer
+
+    if not TYPE_CHECKING:  # to a type checker, __getattr__ would mean that there is no wrong name
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in _PARTS or "_make" not in vars(self):
+                raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}")
+            with _MAKING:
+                if "_state" not in vars(self):
+                    encoder, state = self._make()
+                    self.encoder, self._state = encoder.eval(), state
+            return vars(self)[name]
