@@ -1,6 +1,6 @@
 """Draw what a recogniser of drawn faces looks at: ``python docs/make_saliency_sheet.py RUN [OUT.png]``.
 
-RUN is a run trained on drawn faces, such as ``demo/run`` after ``make demo``.
+RUN is a run trained on drawn faces, such as ``demo/run`` after ``ferembed demo --train``.
 """
 
 from __future__ import annotations

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from ferembed import DataError, RecipeError, StorageError, evaluate, train
+from ferembed import DataError, RecipeError, StorageError, evaluate, load, train
+from ferembed.data.ferplus import ferplus_labels, refined_targets
 from ferembed.lineage import start_of, teachers_of, trained_network
+from ferembed.pipeline import VOTING
 from ferembed.training.fit import make_learner
 from ferembed.training.module import answers
 from ferembed.training.runs import best_weights
@@ -106,6 +108,32 @@ def test_labels_can_be_the_votes_and_are_judged_as_they_were_learnt(tmp_path):
     judged = data.split("train")
     usable = int((judged.votes.sum(axis=1) > 0).sum())
     assert evaluate(recognizer, judged, resamples=0).images == usable == len(judged) - 1
+
+
+def test_one_network_answers_in_the_words_of_its_labels_and_in_those_of_annotators(tmp_path):
+    losses = [{"name": "cross_entropy"}, {"name": "soft_cross_entropy"}]
+    recipe, data = TINY.override({"losses": losses, "gallery_refinement": 0.4}), with_votes(faces())
+    said = train(recipe, data.split("train"), data.split("validation"), tmp_path)
+    voting, seen = load(tmp_path / VOTING), ferplus_labels(data.split("train"))
+    assert tuple(voting.classes_) == ("even", "odd")
+    torch.testing.assert_close(voting.encoder.state_dict(), said.encoder.state_dict())
+    head = best_weights(tmp_path)["network.vote.weight"]
+    learnt = torch.from_numpy(voting.trained_head[0].coef_).float()
+    torch.testing.assert_close(torch.nn.functional.normalize(learnt, dim=1), torch.nn.functional.normalize(head, dim=1))
+    np.testing.assert_allclose(voting.voters["knn"].estimator_.gallery_.votes, seen.votes)
+    assert evaluate(voting, data.split("validation"), resamples=0).images == len(
+        ferplus_labels(data.split("validation"))
+    )
+    train_part = data.split("train")
+    refined = refined_targets(train_part.labels, train_part.votes, len(CLASSES), 0.4)
+    np.testing.assert_allclose(said.voters["knn"].estimator_.gallery_.votes, refined)
+    with pytest.raises(ValueError, match="no head over annotators"):
+        trained_network(said, CLASSES).voting()
+    plain = faces()
+    with pytest.raises(DataError, match="has none"):
+        train(
+            TINY.override({"gallery_refinement": 0.4}), plain.split("train"), plain.split("validation"), tmp_path / "x"
+        )
 
 
 def test_losses_learn_the_whole_distribution_of_votes():
