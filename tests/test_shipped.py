@@ -123,6 +123,8 @@ def test_a_wheel_brings_them_into_a_new_environment(tmp_path):
     subprocess.run(asked, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     assert {"ferembed/models/weights/card.md", "ferembed/cli/portrait.jpg"} <= set(zipfile.ZipFile(wheel).namelist())
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "another project"]):
+        subprocess.run(["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a", *command], check=True)
     venv.create(tmp_path / "new", with_pip=False)
     python = tmp_path / "new" / "bin" / "python"
     where = sysconfig.get_path("purelib", vars={"base": str(tmp_path / "new")})
@@ -137,6 +139,8 @@ from PIL import Image
 assert pathlib.Path(ferembed.__file__).is_relative_to(sys.prefix), ferembed.__file__
 face = Image.open(files("ferembed.cli") / "portrait.jpg").crop((172, 72, 279, 179))
 print(ferembed.models(), ferembed.load().predict(face)[0], ferembed.load("ferplus").predict(face)[0])
+from ferembed.pipeline import _commit
+assert _commit() is None  # the commit of the project it is installed in is not the library's
 """
     shown = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     assert shown.split() == ["('small',", "'ferplus')", "happy", "happy"]

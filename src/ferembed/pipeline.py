@@ -133,10 +133,16 @@ def _info(recipe: Recipe, data: dict[str, str], seconds: float) -> dict[str, Any
 
 
 def _commit() -> str | None:
-    """The commit of this library, where it is used from a checkout."""
-    try:
-        asked = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    """The commit of this library, where it is used from a checkout of its own, not installed inside another's."""
+    file = Path(__file__)
+
+    def git(*arguments: str) -> str:
+        asked = ["git", "-C", str(file.parent), *arguments]
         return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", file.name)
+        return git("rev-parse", "HEAD")
     except (OSError, subprocess.CalledProcessError):
         return None
 

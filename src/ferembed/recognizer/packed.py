@@ -204,7 +204,7 @@ def _read(file: Path) -> tuple[dict[str, Array], dict[str, str]]:
     except (OSError, SafetensorError) as error:
         raise StorageError(f"{file} is no readable recogniser ({error}): copy it again.") from error
     if header.pop("format", None) != FORMAT:
-        raise StorageError(f"{file} is not a recogniser that ferembed exported.")
+        raise StorageError(f"{file} is not a recogniser that this version of ferembed exported.")
     if header.pop("sha256", None) != _checksum(narrow, header):
         raise StorageError(f"{file} is altered: its checksum differs from the one it carries. Copy it again.")
     return narrow, header
