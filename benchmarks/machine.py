@@ -6,8 +6,9 @@ import importlib.metadata
 import os
 import platform
 import sys
-from pathlib import Path
 from typing import Any
+
+from ferembed.pipeline import processor
 
 PACKAGES = ("ferembed", "torch", "faiss-cpu", "scikit-learn", "numpy")
 
@@ -27,11 +28,3 @@ def called() -> list[str]:
     """What stood after ``python``: a script, or ``-m`` and a module in place of the path of its file; arguments."""
     spec = sys.modules["__main__"].__spec__
     return sys.argv if spec is None else ["-m", spec.name.removesuffix(".__main__"), *sys.argv[1:]]
-
-
-def processor() -> str:
-    """The processor's name, as the system gives it."""
-    file = Path("/proc/cpuinfo")
-    lines = file.read_text().splitlines() if file.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

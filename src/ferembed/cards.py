@@ -99,7 +99,8 @@ def _made_by(recognizer: Recognizer, data: str) -> str:
         "recipe": f"`{name}`, printed in full at the end" if name in recipe_names() else "printed in full at the end",
         "seed": recipe.seed,
         "epochs": recipe.epochs,
-        "minutes": f"{info['seconds'] / 60:.0f}" if "seconds" in info else "unknown",
+        "minutes": (f"{info['seconds'] / 60:.0f}" if "seconds" in info else "unknown")
+        + (", without those of its teachers" if recipe.teachers else ""),
         "machine": info.get("machine", "unknown"),
         "commit": info.get("commit") or "unknown",
         "versions": ", ".join(f"{package} {number}" for package, number in info.get("versions", {}).items()),

@@ -13,7 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferembed.data.dataset import FaceDataset
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.ferplus import ferplus_labels, refined_targets
 from ferembed.recognizer import Recognizer
 from ferembed.storage import write_json, write_text
@@ -80,6 +83,7 @@ def train(
     from ferembed.training.distributed import is_first, wait_for_all
     from ferembed.training.fit import fit_network
 
+    votes = gallery_votes(recipe, train)
     write_text(folder / "recipe.yaml", recipe.to_yaml())
     write_json(folder / "data.json", data)
     started = time.monotonic()
@@ -95,29 +99,46 @@ def train(
     )
     if is_first():
         info = _info(recipe, data, time.monotonic() - started)
-        build_recognizers(network, recipe, train, val, folder, info)
+        build_recognizers(network, train, val, folder, votes=votes, info=info)
         write_json(folder / RUN, info)
     wait_for_all()
     return Recognizer.load(folder)
 
 
+def gallery_votes(recipe: Recipe, train: FaceDataset) -> NDArray[np.float32] | None:
+    """What a recipe lets the gallery's faces vote for, shape (n, c); None for their labels.
+
+    Raises
+    ------
+    DataError
+        If annotators' votes are to refine it and there are none.
+    """
+    if recipe.labels == "votes":
+        return train.votes
+    if not recipe.gallery_refinement:
+        return None
+    if train.votes is None:
+        raise DataError("the recipe refines the gallery by annotators' votes, and the training split has none.")
+    return refined_targets(train.labels, train.votes, len(train.classes), recipe.gallery_refinement)
+
+
 def build_recognizers(
-    network: Network, recipe: Recipe, train: FaceDataset, val: FaceDataset, folder: Path, info: dict[str, Any]
+    network: Network,
+    train: FaceDataset,
+    val: FaceDataset,
+    folder: Path,
+    *,
+    votes: NDArray[np.float32] | None,
+    info: dict[str, Any],
 ) -> None:
     """Write what a run's network can be asked: ``recognizer/`` and, where it learnt votes, ``recognizer-votes/``."""
-    voting = {**info, "labels": "votes"}
-    if recipe.labels == "votes":
-        Recognizer.build(network, train, val, votes=train.votes, info=voting).save(folder / "recognizer")
-        return
-    said = None
-    if recipe.gallery_refinement and train.votes is not None:
-        said = refined_targets(train.labels, train.votes, len(train.classes), recipe.gallery_refinement)
-    Recognizer.build(network, train, val, votes=said, info=info).save(folder / "recognizer")
-    if network.vote is None or train.votes is None or val.votes is None:
+    Recognizer.build(network, train, val, votes=votes, info=info).save(folder / "recognizer")
+    if network.vote is None or train.votes is None or val.votes is None or train.classes == train.vote_classes:
         return
     seen, held_out = ferplus_labels(train.without_blank()), ferplus_labels(val)
     if all(seen.class_counts().values()) and len(held_out):
-        Recognizer.build(network.voting(), seen, held_out, votes=seen.votes, info=voting).save(folder / VOTING)
+        voting = Recognizer.build(network.voting(), seen, held_out, votes=seen.votes, info={**info, "labels": "votes"})
+        voting.save(folder / VOTING)
 
 
 def _info(recipe: Recipe, data: dict[str, str], seconds: float) -> dict[str, Any]:
@@ -153,13 +174,15 @@ def _machine() -> str:
 
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    names = [line.partition(":")[2].strip() for line in _processor_lines() if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+    return f"{processor()}, {os.cpu_count()} cores"
 
 
-def _processor_lines() -> list[str]:
+def processor() -> str:
+    """The processor's name, as the system gives it."""
     file = Path("/proc/cpuinfo")
-    return file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def fingerprint(faces: FaceDataset) -> str:

@@ -113,7 +113,7 @@ class Recognizer(MadeLater):
     @property
     def learnt_votes(self) -> bool:
         """Whether it names faces as their annotators' votes do."""
-        return bool(self.info.get("labels") == "votes")
+        return bool(self.info.get("labels", self.info.get("recipe", {}).get("labels")) == "votes")
 
     @property
     def gallery_ids(self) -> NDArray[np.int64]:

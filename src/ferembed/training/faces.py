@@ -135,14 +135,12 @@ def soft_targets(recipe: Recipe, train: FaceDataset) -> NDArray[np.float32] | No
     DataError
         If it asks for annotators' votes and there are none.
     """
-    if recipe.labels == "given" and not recipe.refinement and not recipe.gallery_refinement:
+    if recipe.labels == "given" and not recipe.refinement:
         return None
     if train.votes is None:
         raise DataError("the recipe refines labels by annotators' votes, and the training split has none.")
     if recipe.labels == "votes":
         return train.votes
-    if not recipe.refinement:
-        return None
     return refined_targets(train.labels, train.votes, len(train.classes), recipe.refinement)
 
 
