@@ -1,5 +1,7 @@
 """Expressions that come and go after training, on an encoder that has never seen them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -168,6 +170,27 @@ def test_changes_are_written_to_the_folder(recognizer, tmp_path):
     third.enroll(NEW, ENROLLED, save=False)
     assert Recognizer.load(tmp_path / "r").classes_.tolist() == list(KNOWN.classes)
     np.testing.assert_allclose(third.predict_proba(STRANGERS), recognizer.predict_proba(STRANGERS), atol=1e-6)
+
+
+def test_enrolments_from_several_threads_are_all_kept(recognizer, tmp_path):
+    recognizer.save(tmp_path / "saved")
+    names = ["one", "two", "three"]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(recognizer.enroll, names, [ENROLLED, STRANGERS, CHECKED]))
+    assert set(recognizer.classes_) == {*KNOWN.classes, *names}
+    assert Recognizer.load(tmp_path / "saved").classes_.tolist() == recognizer.classes_.tolist()
+
+
+def test_an_enrolment_does_not_undo_what_another_process_saved(recognizer, tmp_path):
+    recognizer.save(tmp_path / "saved")
+    first, second = Recognizer.load(tmp_path / "saved"), Recognizer.load(tmp_path / "saved")
+    first.enroll(NEW, ENROLLED)
+    with pytest.raises(StorageError, match="changed by another writer"):
+        second.enroll("checked", CHECKED)
+    assert "checked" not in second.classes_
+    assert NEW in Recognizer.load(tmp_path / "saved").classes_
+    first.enroll("checked", CHECKED)
+    assert {NEW, "checked"} < set(Recognizer.load(tmp_path / "saved").classes_)
 
 
 def test_a_change_that_cannot_be_saved_does_not_happen(recognizer, tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -45,6 +47,37 @@ def test_one_image_in_any_guise_is_the_row_of_its_batch(recognizer, tmp_path):
     guises = [TEST.images[3], TEST.images[3] / 255.0, Image.fromarray(TEST.images[3]), tmp_path / "face.png"]
     for guise in [*guises, [tmp_path / "face.png"]]:
         np.testing.assert_allclose(recognizer.predict_proba(guise), row, atol=1e-5)
+
+
+FORKED = """
+import multiprocessing, sys
+import numpy as np
+import torch
+torch.set_num_threads(2)
+from ferembed import Recognizer, drawn_faces
+recognizer = Recognizer.load(sys.argv[1])
+faces = drawn_faces(600, image_size=32, seed=1).images
+expected = recognizer.predict(faces)
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    for answer in pool.map(recognizer.predict, [faces, faces]):
+        assert (answer == expected).all()
+assert torch.get_num_threads() == 2
+"""
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
+def test_it_answers_in_a_child_forked_after_it_computed_on_several_threads(recognizer, tmp_path):
+    recognizer.save(tmp_path / "saved")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED, str(tmp_path / "saved")], check=True, timeout=300)
+
+
+def test_an_array_of_another_layout_enrols_nothing(recognizer, tmp_path):
+    recognizer.save(tmp_path / "saved")
+    before = len(recognizer.gallery_ids)
+    with pytest.raises(DataError, match="a side of 4 pixels"):
+        recognizer.enroll("wink", np.zeros((48, 48, 4), np.uint8))
+    assert len(recognizer.gallery_ids) == before == len(Recognizer.load(tmp_path / "saved").gallery_ids)
 
 
 def test_an_empty_batch_has_empty_answers(recognizer):
@@ -155,6 +188,29 @@ def test_every_file_of_it_is_guarded(recognizer, tmp_path):
 def test_what_is_no_recogniser_is_refused(tmp_path):
     with pytest.raises(StorageError, match="not a folder saved by ferembed"):
         Recognizer.load(tmp_path)
+
+
+def test_saving_never_takes_other_files_away(recognizer, tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "vgg.bin").write_bytes(b"weeks of training")
+    with pytest.raises(StorageError, match=r"vgg\.bin"):
+        recognizer.save(models)
+    assert os.listdir(models) == ["vgg.bin"]
+    recognizer.save(models / "mine")
+    assert sorted(os.listdir(models)) == ["mine", "vgg.bin"]
+
+
+def test_saved_into_the_folder_of_a_run_it_stands_beside_the_rest(recognizer, tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "recipe.yaml").write_text("epochs: 3")
+    (run / "checkpoints" / "best.ckpt").write_bytes(b"weights")
+    recognizer.save(run)
+    again = Recognizer.load(run)
+    again.save(run)
+    assert sorted(os.listdir(run)) == ["checkpoints", "recipe.yaml", "recognizer"]
+    assert (run / "checkpoints" / "best.ckpt").read_bytes() == b"weights"
 
 
 def test_a_failed_save_keeps_the_old_one(recognizer, tmp_path, monkeypatch):

@@ -5,14 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+Read = TypeVar("Read")
+State: TypeAlias = tuple[int, int]
 
 MANIFEST = "manifest.json"
+LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""What file managers leave in a folder that somebody looked at."""
+ATTEMPTS = 20
 
 
 class StorageError(ValueError):
@@ -31,14 +42,14 @@ def sha256(path: str | os.PathLike[str]) -> str:
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path beside ``path`` to write to; renamed onto ``path`` when the block ends well, removed otherwise."""
-    target = Path(path)
+    target = _resolved(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    draft = Path(name)
+    draft = _beside(target)
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    mode = draft.stat().st_mode & 0o777  # as the umask says, whatever the writer of the file thinks
     try:
         yield draft
-        draft.chmod(0o666 & ~_umask())
+        draft.chmod(mode)
         os.replace(draft, target)
     finally:
         draft.unlink(missing_ok=True)
@@ -56,33 +67,78 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike[str], since: State | None = None) -> Iterator[Path]:
     """A new folder to fill; it takes the place of ``path``, with a manifest of checksums, when the block ends well.
 
-    A process killed at any moment leaves the old folder or the new one: where it dies between the two renames, the
-    old one stands as ``.NAME.old`` and :func:`verify_folder` puts it back.
+    A process killed at any moment leaves the old folder or the new one: where it dies between the two renames, the old
+    one stands as ``.NAME.old``, where :func:`read_folder` finds it. Writers take turns. A symbolic link is followed.
+
+    Parameters
+    ----------
+    path : path
+    since : State, optional
+        What :func:`state_of` gave when the folder was last read or written: it must not have been replaced since.
+
+    Raises
+    ------
+    StorageError
+        If ``path`` holds a file that its manifest does not name, is a file, is where the process stands, or was
+        replaced meanwhile.
     """
-    target = Path(path)
+    target = _resolved(path)
+    _check_replaceable(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    old = _old(target)
-    draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    draft = _beside(target)
+    draft.mkdir()
     try:
         yield draft
         write_manifest(draft)
-        draft.chmod(0o777 & ~_umask())
-        _restore(target)
-        if target.exists():
-            os.replace(target, old)
-        os.replace(draft, target)
-        shutil.rmtree(old, ignore_errors=True)
+        with _locked(target.parent, exclusive=True):
+            _check_replaceable(target)
+            if since is not None and state_of(target) not in (since, None):
+                raise StorageError(
+                    f"{target} was changed by another writer since it was read: load it again, then change that."
+                )
+            _put(draft, target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_manifest(folder: Path) -> None:
-    """Write the checksums of a folder's files, those of its subfolders included, beside them."""
-    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    write_json(folder / MANIFEST, {"files": {name: sha256(folder / name) for name in files if name != MANIFEST}})
+    """Write the checksums of a folder's files, those of its subfolders included, beside them.
+
+    The files get the folder's own permissions: some writers let nobody but their owner read.
+    """
+    names = [name for name in _file_names(folder) if name != MANIFEST]
+    mode = folder.stat().st_mode & 0o666
+    for name in names:
+        (folder / name).chmod(mode)
+    write_json(folder / MANIFEST, {"files": {name: sha256(folder / name) for name in names}})
+
+
+def read_folder(path: str | os.PathLike[str], read: Callable[[Path], Read]) -> Read:
+    """What ``read`` makes of a folder written by :func:`atomic_folder`, its files checked, all of one state.
+
+    Nothing is written. Where another process puts a new folder in place meanwhile, ``read`` is called again.
+
+    Raises
+    ------
+    StorageError
+        As :func:`verify_folder`.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        with _locked(_resolved(path).parent, exclusive=False):
+            folder = standing(path)
+            state = state_of(folder)
+            try:
+                found = read(verify_folder(folder))
+            except (OSError, ValueError):
+                if attempt == ATTEMPTS or (state_of(folder) == state and standing(path) == folder):
+                    raise
+            else:
+                if state_of(folder) == state:
+                    return found
+    raise StorageError(f"{path} was replaced {ATTEMPTS} times while it was read: try again when nobody writes it.")
 
 
 def verify_folder(path: str | os.PathLike[str]) -> Path:
@@ -93,15 +149,8 @@ def verify_folder(path: str | os.PathLike[str]) -> Path:
     StorageError
         If the folder or its manifest is missing, or a file is missing or altered; the sentence names it.
     """
-    target = Path(path)
-    _restore(target)
-    if not (target / MANIFEST).is_file():
-        raise StorageError(f"{target} holds no {MANIFEST}: it is not a folder saved by ferembed.")
-    try:
-        files: dict[str, str] = json.loads((target / MANIFEST).read_text(encoding="utf-8"))["files"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"{target / MANIFEST} is not a ferembed manifest ({error}).") from error
-    for name, checksum in files.items():
+    target = standing(path)
+    for name, checksum in _manifest(target).items():
         file = target / name
         if not file.is_file():
             raise StorageError(f"{file} is missing: copy the whole folder again.")
@@ -110,19 +159,99 @@ def verify_folder(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def standing(path: str | os.PathLike[str]) -> Path:
+    """The folder itself, links followed, or the one before it, where a writer was killed between its two renames."""
+    target = _resolved(path)
+    old = _old(target)
+    return old if old.exists() and not target.exists() else target
+
+
+def _manifest(folder: Path) -> dict[str, str]:
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise StorageError(f"{folder} holds no {MANIFEST}: it is not a folder saved by ferembed.")
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8"))["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{file} is not a ferembed manifest ({error}).") from error
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raise StorageError unless nothing is lost with the folder but what this library wrote into it."""
+    if target.exists() and not target.is_dir():
+        raise StorageError(f"{target} is a file, and a folder is to be written: give another name.")
+    if target in (Path.cwd(), *Path.cwd().parents):
+        raise StorageError(f"{target} cannot be replaced while the process stands in it: name a folder inside it.")
+    names = _file_names(target)
+    known = _manifest(target) if MANIFEST in names else {}
+    foreign = [name for name in names if name not in known and name != MANIFEST and Path(name).name not in LITTER]
+    if foreign:
+        others = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise StorageError(
+            f"{target} is not replaced: it holds {foreign[0]}{others}, which this library did not save there. "
+            "Name another folder, or one inside it."
+        )
+
+
+def _put(draft: Path, target: Path) -> None:
+    """Let a folder take another's place, the place of nothing or of an empty one included."""
+    old = _old(target)
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        os.replace(target, old)
+    os.replace(draft, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path, *, exclusive: bool) -> Iterator[None]:
+    """Hold the lock of a folder: alone, or beside others that read. Some systems have no such locks."""
+    handle = _try_lock(folder, exclusive)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            fcntl.flock(handle, fcntl.LOCK_UN)  # a forked child may hold a copy, and closing ours would not do
+            os.close(handle)
+
+
+def _try_lock(folder: Path, exclusive: bool) -> int | None:
+    if fcntl is None:
+        return None
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        return handle
+    except OSError:  # some network file systems
+        os.close(handle)
+        return None
+
+
+def _file_names(folder: Path) -> list[str]:
+    """The files under a folder, links counted as files; sorted."""
+    found = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(path.relative_to(folder).as_posix() for path in found)
+
+
+def state_of(folder: Path) -> State | None:
+    """What tells a folder from the one that takes its place; None where there is none."""
+    try:
+        found = (folder / MANIFEST).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+
+
 def _old(target: Path) -> Path:
     return target.with_name(f".{target.name}.old")
 
 
-def _restore(target: Path) -> None:
-    old = _old(target)
-    if old.exists() and not target.exists():
-        os.replace(old, target)
-    elif old.exists():
-        shutil.rmtree(old)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _resolved(path: str | os.PathLike[str]) -> Path:
+    return Path(path).resolve()

@@ -1,8 +1,13 @@
+import warnings
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
-from ferembed.data import DataError
+from ferembed.data import DataError, FaceDataset
 from ferembed.data.inputs import prepare_images
 
 RNG = np.random.default_rng(0)
@@ -66,3 +71,104 @@ def test_a_file_that_is_no_image(tmp_path):
     path.write_text("hello")
     with pytest.raises(DataError, match=r"notes\.jpg cannot be decoded"):
         prepare(path)
+
+
+def photo(tmp_path, name, image, **options):
+    path = tmp_path / name
+    image.save(path, **options)
+    return path
+
+
+GRADIENT = np.tile(np.linspace(0, 1, 60), (48, 1))
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "image", "options"),
+    [
+        ("turned.jpg", Image.fromarray((255 * GRADIENT).astype(np.uint8)), {"exif": TURNED}),
+        ("sixteen.png", Image.fromarray((65535 * GRADIENT).astype(np.uint16)), {}),
+        ("sixteen.tif", Image.fromarray((65535 * GRADIENT).astype(np.uint16)), {}),
+        ("float.tif", Image.fromarray(GRADIENT.astype(np.float32)), {}),
+        ("palette.png", Image.fromarray((255 * GRADIENT).astype(np.uint8)).convert("P"), {}),
+        ("alpha.png", Image.fromarray((255 * GRADIENT).astype(np.uint8)).convert("RGBA"), {}),
+        ("print.jpg", Image.fromarray((255 * GRADIENT).astype(np.uint8)).convert("CMYK"), {}),
+        ("fax.tif", Image.fromarray((255 * GRADIENT).astype(np.uint8)).convert("1"), {}),
+    ],
+)
+def test_a_file_says_the_same_opened_and_by_its_path(tmp_path, channels, name, image, options):
+    path = photo(tmp_path, name, image, **options)
+    by_path = prepare(path, channels=channels)
+    with Image.open(path) as opened:
+        np.testing.assert_array_equal(prepare(opened, channels=channels), by_path)
+    turned = name == "turned.jpg"
+    profile = by_path[0, 0].mean(axis=1 if turned else 0)
+    np.testing.assert_allclose(profile, np.linspace(0, 1, 48), atol=0.1 if name == "fax.tif" else 0.03)
+
+
+def test_levels_without_a_known_scale_are_refused(tmp_path):
+    deep = Image.fromarray((1000 * GRADIENT).astype(np.int32))
+    for image in (deep, photo(tmp_path, "deep.tif", deep)):
+        with pytest.raises(DataError, match="32 bits, whose scale is not known"):
+            prepare(image)
+    bright = Image.fromarray((255 * GRADIENT).astype(np.float32))
+    for image in (bright, photo(tmp_path, "bright.tif", bright)):
+        with pytest.raises(DataError, match=r"floats from 0 to 255: floats must lie in \[0, 1\]"):
+            prepare(image)
+
+
+def test_a_file_whose_contrast_is_lost_is_reported(tmp_path):
+    dim = photo(tmp_path, "dim.png", Image.fromarray((255 * GRADIENT).astype(np.uint16)))
+    with pytest.warns(UserWarning, match=r"dim\.png becomes one flat grey"):
+        prepare(dim)
+    shape = np.zeros((48, 48, 4), np.uint8)
+    shape[10:30, 10:30, 3] = 255
+    with pytest.warns(UserWarning, match=r"cut\.png becomes one flat"):
+        prepare(photo(tmp_path, "cut.png", Image.fromarray(shape)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not prepare(photo(tmp_path, "black.png", Image.new("L", (48, 48)))).any()
+
+
+def test_every_documented_shape_is_one_answer_a_face(tmp_path):
+    expected = prepare(FACE)
+    path = str(photo(tmp_path, "face.png", Image.fromarray(FACE)))
+    ones = [
+        FACE[..., None], FACE[None, ..., None], [FACE[..., None]], torch.from_numpy(FACE), [FACE[None]],
+        torch.from_numpy(FACE)[..., None], np.array([Path(path)], dtype=object), np.array(path), np.array([path]),
+        pd.Series([path]), pd.Series([Path(path)], index=[7]), FaceDataset(FACE[None], [0], ("happy",)),
+        (image for image in [FACE]),
+    ]  # fmt: skip
+    for one in ones:
+        np.testing.assert_array_equal(prepare(one), expected)
+    colour = torch.from_numpy(RNG.integers(0, 256, (96, 96, 3), dtype=np.uint8))
+    assert prepare(colour).shape == (1, 1, 48, 48)
+    assert prepare(np.zeros((5, 30, 30, 1))).shape == (5, 1, 48, 48)
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        (np.zeros((48, 48, 4), np.uint8), r"not \(48, 48, 4\): a side of 4 pixels shows no face"),
+        (np.zeros((2, 48, 48, 4), np.uint8), r"not \(2, 48, 48, 4\)"),
+        (np.zeros((48, 2, 48), np.uint8), "a side of 2 pixels"),
+        ([np.zeros((48, 2), np.uint8)], "image 0 .*a side of 2 pixels"),
+        (FACE.tolist(), r"image 0 must have shape .* not \(48,\)"),
+        (FACE[..., None].tolist(), r"image 0 must have shape .* not \(48, 1\)"),
+        (torch.zeros(2, 3, 48, 48), "channels come last"),
+        (None, "None is no image"),
+        ([FACE, None], "image 1 is None"),
+        (np.array([None]), "image 0 is None"),
+        (5, "a int is no image"),
+        (b"GIF89a", "a bytes is no image"),
+        ({"a": FACE}, "a dict is no image"),
+        (pd.DataFrame({"path": ["a.png"]}), "a DataFrame is no image"),
+        (np.zeros((48, 48), object), "type object"),
+        (np.zeros((48, 48), np.complex64), "type complex64"),
+    ],
+)
+def test_other_layouts_are_not_guessed(images, sentence):
+    with pytest.raises(DataError, match=sentence):
+        prepare(images)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.storage import StorageError, atomic_folder, sha256, verify_folder, write_json
+from ferembed.storage import StorageError, atomic_folder, read_folder, sha256, write_json
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -52,16 +52,19 @@ def _in_user_folder(source: Path) -> Path:
 
 def _read(folder: Path, key: dict[str, Any]) -> Arrays | None:
     try:
-        if json.loads((folder / "config.json").read_text(encoding="utf-8")) != key:
+        if json.loads((folder / "config.json").read_text(encoding="utf-8")) != key:  # before all of it is read
             return None
-        verify_folder(folder)
-        return {file.stem: np.load(file, allow_pickle=False) for file in sorted(folder.glob("*.npy"))}
-    except (OSError, StorageError, ValueError):
+        return read_folder(folder, _arrays)
+    except (OSError, ValueError):
         return None
 
 
+def _arrays(folder: Path) -> Arrays:
+    return {file.stem: np.load(file, allow_pickle=False) for file in sorted(folder.glob("*.npy"))}
+
+
 def _write(places: tuple[Path, ...], key: dict[str, Any], arrays: Arrays) -> None:
-    problem: OSError | None = None
+    problem: OSError | StorageError | None = None
     for folder in places:
         try:
             with atomic_folder(folder) as draft:
@@ -69,6 +72,6 @@ def _write(places: tuple[Path, ...], key: dict[str, Any], arrays: Arrays) -> Non
                     np.save(draft / f"{name}.npy", array, allow_pickle=False)
                 write_json(draft / "config.json", key)
             return
-        except OSError as error:
+        except (OSError, StorageError) as error:
             problem = error
     warnings.warn(f"The parsed data could not be cached, so the next load parses again: {problem}.", stacklevel=4)

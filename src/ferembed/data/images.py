@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,14 @@ from numpy.typing import NDArray
 from ._progress import progress
 from .errors import DataError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """The file names that count as images, in lower case."""
+
+SIXTEEN_BITS = ("PNG", "PPM")
+"""Formats that have no more bits of grey, although Pillow may give them in 32."""
 
 BLANK_SPAN = 4
 """The widest span of grey levels of a blank image. FER2013 has flat images and one that spans 3 levels."""
@@ -29,9 +37,7 @@ class UndecodableImage(DataError):
 
 
 def read_image(path: str | os.PathLike[str], *, image_size: int = 48, colour: bool = False) -> NDArray[np.uint8]:
-    """One image file as pixels of a square.
-
-    An image that is not square is stretched to one; the camera's orientation tag is obeyed.
+    """One image file as pixels of a square, read as :func:`square_pixels` reads an opened one.
 
     Parameters
     ----------
@@ -51,18 +57,89 @@ def read_image(path: str | os.PathLike[str], *, image_size: int = 48, colour: bo
     DataError
         If the file cannot be decoded; the sentence names it.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
+
+    name = os.fspath(path)
+    try:
+        opened = Image.open(path)
+    except Exception as error:  # a broken file makes Pillow's decoders raise a dozen types
+        raise DataError(f"{name} cannot be decoded as an image ({error}).") from error
+    with opened:
+        return square_pixels(opened, name, image_size=image_size, colour=colour)
+
+
+def square_pixels(image: Image, name: str, *, image_size: int, colour: bool) -> NDArray[np.uint8]:
+    """A Pillow image as pixels of a square: the one way from an image to what a network sees.
+
+    An image that is not square is stretched to one. The camera's orientation tag is obeyed. 16 bits of grey become 8,
+    floats are taken as levels from 0 to 1, and what is transparent shows the colour that the file gives it.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    name : str
+        What a sentence about the image calls it.
+    image_size, colour
+        As for :func:`read_image`.
+
+    Warns
+    -----
+    UserWarning
+        If the image has contrast, and nothing is left of it.
+
+    Raises
+    ------
+    DataError
+        If it cannot be decoded, or its levels have no known scale.
+    """
+    from PIL.Image import Resampling
 
     try:
-        with Image.open(path) as opened:
-            image: Image.Image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip and not scale
-                image = Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
-            image = image.convert("RGB" if colour else "L")
-            size = (image_size, image_size)
-            return np.array(image if image.size == size else image.resize(size, Image.Resampling.BILINEAR))
-    except Exception as error:  # a broken file makes Pillow's decoders raise a dozen types
-        raise DataError(f"{os.fspath(path)} cannot be decoded as an image ({error}).") from error
+        levels = _levels(image, name, "RGB" if colour else "L")
+        size = (image_size, image_size)
+        return np.array(levels if levels.size == size else levels.resize(size, Resampling.BILINEAR))
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name} cannot be decoded as an image ({error}).") from error
+
+
+def _levels(image: Image, name: str, mode: str) -> Image:
+    """The upright image with 8 bits a channel."""
+    from PIL import ImageOps
+
+    upright: Image = ImageOps.exif_transpose(image)
+    levels = _eight_bits(upright, name, image.format).convert(mode)
+    if is_blank(np.asarray(levels)[None])[0] and any(high - low > BLANK_SPAN for low, high in _spans(upright)):
+        warnings.warn(
+            f"{name} becomes one flat grey or colour: its {upright.mode} pixels differ in nothing that is looked at.",
+            stacklevel=2,
+        )
+    return levels
+
+
+def _eight_bits(image: Image, name: str, file_format: str | None) -> Image:
+    """Grey of more bits brought to 8, by the rule for arrays where it is floats; every other image as it is."""
+    from PIL import Image
+
+    if image.mode == "F":
+        levels = np.asarray(image)
+        if not (np.isfinite(levels).all() and levels.min() >= 0 and levels.max() <= 1):
+            raise DataError(
+                f"{name} holds floats from {levels.min():g} to {levels.max():g}: floats must lie in [0, 1]."
+            )
+        return Image.fromarray(np.rint(255 * levels).astype(np.uint8))
+    if image.mode.startswith("I;16") or (image.mode == "I" and file_format in SIXTEEN_BITS):
+        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
+    if image.mode == "I":
+        raise DataError(f"{name} has pixels of 32 bits, whose scale is not known: bring them to 8 bits (0 to 255).")
+    return image
+
+
+def _spans(image: Image) -> list[tuple[float, float]]:
+    """The least and the largest level of each channel."""
+    extrema: Any = image.getextrema()
+    return list(extrema) if isinstance(extrema[0], tuple) else [extrema]
 
 
 def read_images(paths: Sequence[str] | NDArray[np.str_], *, image_size: int, colour: bool) -> NDArray[np.uint8]:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.storage import StorageError, verify_folder
+from ferembed.storage import StorageError
 
 FORMAT = "ferembed-index-1"
 
 
-def read_config(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
-    """The checked folder of a saved index and its configuration.
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a saved index.
 
     Raises
     ------
     StorageError
-        If it is missing, truncated, altered or foreign.
+        If it is missing or foreign.
     """
-    folder = verify_folder(path)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -32,7 +30,7 @@ def read_config(path: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
         raise StorageError(
             f"{folder / 'config.json'} does not describe a {FORMAT}: it is not an index of this version."
         )
-    return folder, config
+    return config
 
 
 def read_array(path: Path, dtype: Any) -> NDArray[Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, cast
 
 from ferembed.index._files import read_config
 from ferembed.index.base import Index, IndexStateError
 from ferembed.index.exact import ExactIndex
-from ferembed.storage import StorageError
+from ferembed.storage import StorageError, read_folder
 
 KINDS: tuple[str, ...] = ("auto", "exact", "flat", "hnsw", "ivf", "ivfpq")
 """Names that :func:`make_index` knows."""
@@ -63,7 +64,11 @@ def load_index(path: str | os.PathLike[str]) -> Index:
     StorageError
         If the folder is missing, truncated, altered, or holds something else; the sentence names the file.
     """
-    folder, config = read_config(path)
+    return read_folder(path, _read)
+
+
+def _read(folder: Path) -> Index:
+    config = read_config(folder)
     if config.get("class") == "ExactIndex":
         return ExactIndex.load(folder)
     if config.get("class") == "FaissIndex":

@@ -16,7 +16,7 @@ from ferembed.index._inputs import integers, listed, positive, unit_rows
 from ferembed.index._ledger import Ledger
 from ferembed.index._lock import ReadWriteLock
 from ferembed.index.base import IndexStateError, SearchResult, Store
-from ferembed.storage import StorageError, atomic_folder, write_json
+from ferembed.storage import StorageError, atomic_folder, read_folder, write_json
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -216,7 +216,11 @@ class StoredIndex(ABC):
         StorageError
             If the folder is missing, truncated, altered, or not an index of this class.
         """
-        folder, config = read_config(path)
+        return read_folder(path, cls._read)
+
+    @classmethod
+    def _read(cls, folder: Path) -> Self:
+        config = read_config(folder)
         if config["class"] != cls.__name__:
             raise StorageError(
                 f"{folder} holds a {config['class']}, not a {cls.__name__}: use ferembed.index.load_index."

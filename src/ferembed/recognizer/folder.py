@@ -6,12 +6,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safetensors.torch import load_file, save_file
 
+from ferembed import storage
 from ferembed.models import Encoder
-from ferembed.storage import StorageError, atomic_folder, verify_folder, write_json
+from ferembed.storage import StorageError, atomic_folder, write_json
 
 if TYPE_CHECKING:
     from ferembed.recognizer.state import State
@@ -20,9 +21,35 @@ FORMAT = 2
 READABLE = (1, 2)
 
 
-def write_folder(path: str | os.PathLike[str], encoder: Encoder, state: State, info: Mapping[str, Any]) -> None:
-    """Write a recogniser, whole or not at all."""
-    with atomic_folder(path) as folder:
+INSIDE = "recognizer"
+"""The folder of the recogniser in that of the run which made it."""
+
+
+class Saved(NamedTuple):
+    """Where a recogniser lies on disk, and as what it was last read or written there."""
+
+    folder: Path
+    state: storage.State | None
+
+
+def write_folder(
+    path: str | os.PathLike[str],
+    encoder: Encoder,
+    state: State,
+    info: Mapping[str, Any],
+    since: storage.State | None = None,
+) -> Saved:
+    """Write a recogniser, whole or not at all: into the folder itself or, where that is a run's, into the one inside.
+
+    Raises
+    ------
+    StorageError
+        If the folder holds what this library did not save there, or was replaced ``since``.
+    """
+    target = Path(path).resolve()
+    if (target / "recipe.yaml").is_file():
+        target /= INSIDE
+    with atomic_folder(target, since) as folder:
         save_file({k: v.contiguous() for k, v in encoder.state_dict().items()}, folder / "encoder.safetensors")
         state.save(folder)
         config = {
@@ -33,18 +60,24 @@ def write_folder(path: str | os.PathLike[str], encoder: Encoder, state: State, i
             "info": info,
         }
         write_json(folder / "config.json", config)
+    return Saved(target, storage.state_of(target))
 
 
-def read_folder(path: Path) -> tuple[Path, Encoder, State, dict[str, Any]]:
-    """A recogniser from its folder or from the one of the run that made it: the folder, and what stands in it.
+def read_folder(path: Path) -> tuple[Saved, Encoder, State, dict[str, Any]]:
+    """A recogniser from its folder or from the one of the run that made it: where it lies, and what stands in it.
 
     Raises
     ------
     StorageError
         If the folder holds none, or a file is missing, truncated or altered.
     """
-    inner = path / "recognizer"
-    folder = verify_folder(inner if inner.exists() or inner.with_name(".recognizer.old").exists() else path)
+    inside = path / INSIDE
+    folder = (inside if storage.standing(inside).exists() else path).resolve()
+    stamp, encoder, state, info = storage.read_folder(folder, _read)
+    return Saved(folder, stamp), encoder, state, info
+
+
+def _read(folder: Path) -> tuple[storage.State | None, Encoder, State, dict[str, Any]]:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if config.get("format") not in READABLE:
         readable = " and ".join(map(str, READABLE))
@@ -53,4 +86,4 @@ def read_folder(path: Path) -> tuple[Path, Encoder, State, dict[str, Any]]:
 
     encoder = Encoder(**config["encoder"])
     encoder.load_state_dict(load_file(folder / "encoder.safetensors"))
-    return folder, encoder, State.load(folder, config), config["info"]
+    return storage.state_of(folder), encoder, State.load(folder, config), config["info"]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from ferembed.recognizer.forks import Turn
 
 if TYPE_CHECKING:
     from ferembed.models import Encoder
+    from ferembed.recognizer.folder import Saved
     from ferembed.recognizer.state import State
 
 Made = TypeVar("Made", bound="MadeLater")
 
 _PARTS = ("encoder", "_state")
-_MAKING = Lock()
+_MAKING = Turn()
 
 
 class MadeLater:
@@ -23,13 +24,13 @@ class MadeLater:
     encoder: Encoder
     info: dict[str, Any]
     _state: State
-    _folder: Path | None
+    _saved: Saved | None
 
     @classmethod
     def later(cls: type[Made], make: Callable[[], tuple[Encoder, State]], info: Mapping[str, Any]) -> Made:
         """One whose encoder and state ``make`` gives when either is first needed, once, by the first thread."""
         recognizer = cls.__new__(cls)
-        recognizer.info, recognizer._folder = dict(info), None
+        recognizer.info, recognizer._saved = dict(info), None
         vars(recognizer)["_make"] = make
         return recognizer
 

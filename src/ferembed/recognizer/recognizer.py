@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.known import near_copies
 from ferembed.models import Encoder, Network
 from ferembed.recognizer.encoding import encode, faces_of
-from ferembed.recognizer.folder import read_folder, write_folder
+from ferembed.recognizer.folder import Saved, read_folder, write_folder
+from ferembed.recognizer.forks import Turn
 from ferembed.recognizer.gallery import HeldOutFaces, Neighbors, among, check_splits, hash_bytes
 from ferembed.recognizer.later import MadeLater
 from ferembed.recognizer.packed import pack, read_packed
@@ -27,28 +28,30 @@ if TYPE_CHECKING:
     from ferembed.estimators import SoftmaxHead
     from ferembed.recognizer.state import State
 
+_CHANGING = Turn()
+"""Of whoever changes or writes a recogniser; whoever asks one reads a state that nobody changes."""
+
 
 class Recognizer(MadeLater):
     """Names the expression of a face, with calibrated probabilities and the training faces that speak for it.
 
-    Made by :func:`ferembed.train` or :meth:`build`, or read back with :meth:`load`. Every method takes one image or a
-    batch: uint8 arrays, or floats in [0, 1], of shape (h, w), (n, h, w), (h, w, 3) or (n, h, w, 3), PIL images, paths,
-    or a sequence of these; one image is a batch of one. Where a method takes ``views``, the embeddings of several looks
-    at each image are averaged and brought back to unit length: ``"single"`` is the image as it is, ``"flip"`` the image
-    and its mirror, ``"ten_crop"`` five crops and their mirrors (see :func:`ferembed.data.augmentation.test_views`).
+    Made by :func:`ferembed.train` or :meth:`build`, or read back with :meth:`load`. Every method takes images as
+    :func:`~ferembed.data.inputs.prepare_images` does; one image is a batch of one. Where a method takes ``views``, the
+    mean embedding of several looks at each image decides: ``"single"`` the image itself, ``"flip"`` it and its mirror,
+    ``"ten_crop"`` five crops and their mirrors (see :func:`ferembed.data.augmentation.test_views`).
 
     Attributes
     ----------
     encoder : Encoder
     info : dict
-        JSON values kept with the recogniser.
+        JSON values kept with it.
     """
 
     def __init__(self, encoder: Encoder, state: State, info: Mapping[str, Any] | None = None) -> None:
         self.encoder = encoder.eval()
         self.info = dict(info or {})
         self._state = state
-        self._folder: Path | None = None
+        self._saved: Saved | None = None
 
     @property
     def classes_(self) -> NDArray[np.str_]:
@@ -139,9 +142,7 @@ class Recognizer(MadeLater):
         Raises
         ------
         DataError
-            If an image has another shape, type or range, or a file cannot be decoded.
-        ValueError
-            If there are no such ``views``.
+            If an image has another shape, type or range, or a file cannot be decoded; ValueError for other ``views``.
         """
         return encode(self.encoder, images, views)
 
@@ -205,7 +206,8 @@ class Recognizer(MadeLater):
         if not isinstance(label, str) or not label.strip():
             raise DataError(f"label must be the name of an expression, not {label!r}.")
         faces = faces_of(self.encoder, images, label)
-        self._become(self._state.with_enrolled(label, faces, self.encode(faces.images)), save)
+        embeddings = self.encode(faces.images)
+        self._become(lambda state: state.with_enrolled(label, faces, embeddings), save)
 
     def forget(self, label: str, *, save: bool = True) -> None:
         """Take an expression, its gallery faces and its held-out faces out, and calibrate the voters again.
@@ -224,7 +226,7 @@ class Recognizer(MadeLater):
         StorageError
             If the recogniser was saved in format 1, without its held-out faces: see :meth:`calibrate`.
         """
-        self._become(self._state.without(label), save)
+        self._become(lambda state: state.without(label), save)
 
     def calibrate(self, validation: FaceDataset, *, save: bool = True) -> None:
         """Calibrate the voters and weigh their votes on other faces than those that did so far.
@@ -248,12 +250,16 @@ class Recognizer(MadeLater):
             raise DataError(f"the recogniser was trained for {', '.join(names)}; the data also names {unknown[0]}.")
         labels = np.array([names.index(name) for name in validation.classes])[validation.labels]
         held_out = HeldOutFaces(self.encode(validation.images), labels, hash_bytes(validation))
-        self._become(self._state.calibrated_by(held_out), save)
+        self._become(lambda state: state.calibrated_by(held_out), save)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the recogniser to a folder, whole or not at all; later changes are written there too."""
-        write_folder(path, self.encoder, self._state, self.info)
-        self._folder = Path(path)
+        """Write the recogniser to a folder, whole or not at all; later changes are written there too.
+
+        The folder is new, is empty, or holds a saved recogniser and nothing else (StorageError names what is in the
+        way); in the folder of a run ``recognizer/`` is written.
+        """
+        with _CHANGING:
+            self._saved = write_folder(path, self.encoder, self._state, self.info)
 
     def export(self, file: str | os.PathLike[str]) -> None:
         """Write the recogniser into one file of about a third of the size: weights in 16 bits, gallery in 8."""
@@ -274,9 +280,9 @@ class Recognizer(MadeLater):
         """
         if Path(path).is_file():
             return cls.later(*read_packed(Path(path)))
-        folder, encoder, state, info = read_folder(Path(path))
+        saved, encoder, state, info = read_folder(Path(path))
         recognizer = cls(encoder, state, info)
-        recognizer._folder = folder
+        recognizer._saved = saved
         return recognizer
 
     def _vote(self, state: State, images: Faces, views: Views) -> NDArray[np.float64]:
@@ -285,8 +291,10 @@ class Recognizer(MadeLater):
             return np.empty((0, len(state.classes)))
         return np.asarray(state.voters.vote.predict_proba(embeddings))
 
-    def _become(self, state: State, save: bool) -> None:
+    def _become(self, changed: Callable[[State], State], save: bool) -> None:
         """Take on another state, unless it cannot be saved."""
-        if save and self._folder is not None:
-            write_folder(self._folder, self.encoder, state, self.info)
-        self._state = state
+        with _CHANGING:
+            state = changed(self._state)
+            if save and self._saved is not None:
+                self._saved = write_folder(self._saved.folder, self.encoder, state, self.info, self._saved.state)
+            self._state = state
