@@ -78,6 +78,38 @@ def test_faults_are_found_written_and_taken_out(tmp_path):
     assert again.to_dict() == report.to_dict()
 
 
+def test_a_class_of_too_few_faces_is_left_out_of_the_doubts_and_said(tmp_path):
+    faces = drawn_faces(140, seed=3)
+    happy = np.flatnonzero(faces.labels == 3)
+    rare = faces.subset(np.setdiff1d(np.arange(140), happy[1:]))
+    report = audit(rare, Plain(), out=tmp_path)
+    assert report.labels.unjudged == ("happy",)
+    assert happy[0] not in report.labels.ids
+    kept = rare.subset(rare.labels != 3)
+    assert report.labels.ids.tolist() == audit(kept, Plain()).labels.ids.tolist()
+    assert report.labels.joint[3].tolist() == report.labels.joint[:, 3].tolist() == [0] * 7
+    assert json.loads((tmp_path / "audit.json").read_text())["labels"]["unjudged"] == ["happy"]
+    assert "too few faces: happy" in (tmp_path / "audit.html").read_text()
+
+
+@pytest.mark.parametrize("rows", [[0], [0, 7, 14], [0, 1], [0, 1, 2, 7]])
+def test_where_no_label_can_be_doubted_the_rest_is_found(tmp_path, rows):
+    faces = drawn_faces(140, seed=3).subset(rows)
+    report = audit(faces, Plain(), out=tmp_path)
+    assert len(report.labels) == 0
+    assert report.labels.unjudged == tuple(name for name, count in faces.class_counts().items() if count)
+    assert (tmp_path / "audit.html").is_file()
+
+
+def test_two_faces_that_are_copies_do_not_make_a_class_that_can_be_judged():
+    faces = drawn_faces(140, seed=3)
+    happy = np.flatnonzero(faces.labels == 3)
+    rows = np.concatenate([np.flatnonzero(faces.labels != 3), happy[[0]]])
+    images = np.concatenate([faces.images[rows], faces.images[happy[[0]]]])
+    twice = FaceDataset(images, [*faces.labels[rows], 3], faces.classes)
+    assert audit(twice, Plain()).labels.unjudged == ("happy",)
+
+
 def test_probabilities_serve_in_place_of_a_recogniser():
     proba = np.eye(7)[FACES.labels] * 0.8 + 0.2 / 7
     proba[7] = np.roll(proba[7], 1)

@@ -42,6 +42,8 @@ class LabelIssues:
     classes : tuple of str
     joint : ndarray of int64, shape (c, c)
         The confident joint: rows estimated to have the label of the row and the true class of the column.
+    unjudged : tuple of str
+        Classes whose rows were left out: their embeddings are too few to judge each without itself.
     """
 
     ids: Ids
@@ -51,6 +53,7 @@ class LabelIssues:
     confident: NDArray[np.bool_]
     classes: tuple[str, ...]
     joint: Ids
+    unjudged: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -96,7 +99,8 @@ def find_label_issues(
     Returns
     -------
     LabelIssues
-        Every row whose most probable class is not its label.
+        Every row whose most probable class is not its label. With embeddings a class takes two rows that are no copies
+        of each other to be judged, and there must be two such classes.
 
     Raises
     ------
@@ -104,14 +108,20 @@ def find_label_issues(
         If neither embeddings nor probabilities are given, or they have another number of rows or columns.
     """
     n, c = len(faces), len(faces.classes)
+    unjudged: tuple[str, ...] = ()
     if probabilities is not None:
         proba = np.asarray(probabilities, np.float64)
     elif embeddings is not None:
         vectors = np.asarray(embeddings, np.float32)
         if vectors.ndim != 2 or len(vectors) != n:
             raise DataError(f"embeddings must have shape ({n}, d), not {vectors.shape}.")
-        votes = neighbour_votes(vectors, faces.labels, c, groups=groups)
-        proba = (votes + out_of_fold_softmax(vectors, faces.labels, c, groups=groups)) / 2
+        own = np.arange(n) if groups is None else np.asarray(groups, np.int64)
+        rows = np.isin(faces.labels, _judged(faces.labels, own))
+        unjudged = tuple(name for name, count in faces.subset(~rows).class_counts().items() if count)
+        faces, vectors, own = faces.subset(rows), vectors[rows], own[rows]
+        n = len(faces)
+        votes = neighbour_votes(vectors, faces.labels, c, groups=own)
+        proba = (votes + out_of_fold_softmax(vectors, faces.labels, c, groups=own)) / 2
     else:
         raise DataError("label issues need embeddings or out-of-fold probabilities of every row.")
     if proba.shape != (n, c):
@@ -130,6 +140,7 @@ def find_label_issues(
         confident=confident[order],
         classes=faces.classes,
         joint=joint,
+        unjudged=unjudged,
     )
 
 
@@ -248,22 +259,36 @@ def out_of_fold_softmax(
 ) -> Floats:
     """Class probabilities of softmax regressions on the embeddings, each fitted without the rows it answers for.
 
-    Of :data:`FOLDS` folds, fewer where a class has fewer rows; rows of one group stay in one fold. Shape (n, classes).
+    Of :data:`FOLDS` folds, fewer where a class has fewer groups; rows of one group stay in one fold. Shape
+    (n, classes); equal probabilities where a fold is all there is to learn from.
     """
     vectors, given = np.asarray(embeddings, np.float32), np.asarray(labels, np.int64)
     own = np.arange(len(given)) if groups is None else np.asarray(groups, np.int64)
-    counts = np.bincount(given)
-    folds = min(FOLDS, int(counts[counts > 0].min()))
-    proba = np.zeros((len(given), classes))
-    if folds < 2:
-        raise DataError("label issues need at least two rows of every class that has any.")
+    proba = np.full((len(given), classes), 1 / classes)
+    folds = min([FOLDS, *_groups_each(given, own)[1].tolist()])
+    if folds < 2 or not len(given):
+        return proba
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     with progress("Fitting without each fold", folds) as report:
         for done, (fitted, held) in enumerate(splitter.split(vectors, given, own), start=1):
-            head = SoftmaxHead().fit(vectors[fitted], given[fitted])
-            proba[np.ix_(held, head.classes_)] = head.predict_proba(vectors[held])
+            if len(np.unique(given[fitted])) > 1:
+                head = SoftmaxHead().fit(vectors[fitted], given[fitted])
+                proba[held] = 0
+                proba[np.ix_(held, head.classes_)] = head.predict_proba(vectors[held])
             report(done)
     return proba
+
+
+def _judged(labels: Ids, groups: Ids) -> Ids:
+    """Classes of two groups or more, of which one can be judged by the other; none where there is one such class."""
+    classes, counts = _groups_each(labels, groups)
+    judged = classes[counts > 1]
+    return judged if len(judged) > 1 else judged[:0]
+
+
+def _groups_each(labels: Ids, groups: Ids) -> tuple[Ids, Ids]:
+    """The classes that have rows, and how many groups each has."""
+    return np.unique(np.unique(np.stack([labels, groups]), axis=1)[0], return_counts=True)
 
 
 def _portions(wide: Ids) -> Iterator[tuple[Ids, int]]:

@@ -115,6 +115,7 @@ class AuditReport:
             else {
                 "estimated_wrong": labels.estimated,
                 "classes": list(labels.classes),
+                "unjudged": list(labels.unjudged),
                 "confident_joint": labels.joint.tolist(),
                 "doubted": _records(
                     id=labels.ids,

@@ -39,6 +39,8 @@ def command(data: Data, run: Run = None, out: Out = Path("audit")) -> None:
         show(f"labels: left unjudged, since {unfit}.")
     else:
         show(f"labels: {len(report.labels):,} doubted, {report.labels.estimated:,} estimated wrong")
+        if report.labels.unjudged:
+            show(f"labels: of too few faces to be judged: {', '.join(report.labels.unjudged)}")
         if learnt := int(recognizer.copies_in_gallery(faces, exact=True).sum()):
             show(f"labels: {learnt:,} of these faces taught the recogniser; what it learnt by heart it does not doubt")
     show(f"wrote {out / 'audit.json'}\nwrote {out / 'audit.html'}")
@@ -49,7 +51,4 @@ def _why_unfit(shipped: Recognizer, faces: FaceDataset) -> str:
     known = shipped.classes_.tolist()
     if set(known) != set(faces.classes):
         return f"{DEFAULT} knows other classes ({', '.join(known)}): name a run that knows these with --run"
-    counts = [count for count in faces.class_counts().values() if count]
-    if len(counts) < 2 or min(counts) < 2:
-        return "to doubt them takes two classes at least and two faces of each"
     return ""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 INSETS = 12
 STEPS = 500
 """Of t-SNE. On 1,500 faces of FER2013 twice as many keep neighbours no better (trustworthiness 0.992 either way)."""
+DIGITS = 5
+"""Decimals that tell two embeddings apart; t-SNE asked about copies of one crashes the process."""
 _GAP = (0.085, 0.105)
 
 
@@ -25,7 +27,8 @@ def project_embedding(
 ) -> NDArray[np.float32]:
     """Embeddings on a plane, neighbours kept near each other: t-SNE (van der Maaten and Hinton 2008) or UMAP.
 
-    Distances between far groups, and the sizes of groups, mean nothing on such a map.
+    Distances between far groups, and the sizes of groups, mean nothing on such a map. Where fewer than four embeddings
+    differ, as those of a collapsed encoder do not, it shows their two principal components.
 
     Parameters
     ----------
@@ -49,21 +52,34 @@ def project_embedding(
     vectors = np.asarray(embeddings, dtype=np.float32)
     if vectors.ndim != 2 or len(vectors) < 4:
         raise ValueError(f"a map needs four embeddings or more, as rows; got shape {vectors.shape}.")
+    if method not in ("tsne", "umap"):
+        raise ValueError(f"method must be 'tsne' or 'umap', not {method!r}.")
+    if not np.isfinite(vectors).all():
+        raise ValueError("a map needs finite embeddings, and some hold NaN or infinity.")
+    if len(np.unique(np.round(vectors, DIGITS), axis=0)) < 4:
+        return _principal_plane(vectors)
     if method == "tsne":
         from sklearn.manifold import TSNE
 
         perplexity = min(30.0, (len(vectors) - 1) / 3)
         tsne = TSNE(2, perplexity=perplexity, init="pca", max_iter=STEPS, random_state=seed)
         points = tsne.fit_transform(vectors)
-    elif method == "umap":
+    else:
         try:
             from umap import UMAP
         except ImportError as error:
             raise ImportError("method='umap' needs umap-learn: pip install umap-learn, or method='tsne'.") from error
         points = UMAP(metric="cosine", n_jobs=1, random_state=seed).fit_transform(vectors)
-    else:
-        raise ValueError(f"method must be 'tsne' or 'umap', not {method!r}.")
     return np.asarray(points, dtype=np.float32)
+
+
+def _principal_plane(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The two directions in which the vectors differ most; zeros where they do not."""
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    places = np.zeros((len(vectors), 2), np.float32)
+    directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    places[:, : len(directions)] = centred @ directions.T
+    return places
 
 
 def plot_embedding(
