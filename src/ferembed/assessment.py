@@ -21,7 +21,9 @@ from ferembed.evaluation import (
     evaluate_retrieval,
 )
 from ferembed.evaluation.bootstrap import RESAMPLES
+from ferembed.labels import place_of
 from ferembed.recognizer import VOTE, Recognizer
+from ferembed.recognizer.encoding import codes_among, seen_by
 from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
@@ -211,11 +213,13 @@ def answer(recognizer: Recognizer, faces: FaceDataset, *, views: Views = "single
         raise DataError(f"{faces.source or 'the data set'} holds no faces to judge.")
     if recognizer.learnt_votes and faces.votes is not None:
         faces = ferplus_labels(faces)
-    codes = _columns(recognizer, faces)
+    classes = tuple(recognizer.classes_.tolist())
+    codes = codes_among(classes, faces)
+    faces = seen_by(recognizer.encoder, faces)
     embeddings = _encoded(recognizer, faces, views)
     return Answers(
         faces=faces,
-        classes=tuple(recognizer.classes_.tolist()),
+        classes=classes,
         codes=codes,
         embeddings=embeddings,
         probabilities={name: np.asarray(voter.predict_proba(embeddings)) for name, voter in recognizer.voters.items()},
@@ -255,12 +259,12 @@ def judge(recognizer: Recognizer, answers: Answers, *, resamples: int = RESAMPLE
 
 def compare_answers(first: Answers, second: Answers, *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Measure two recognisers' answers to the same faces; :func:`compare` is :func:`answer`, twice, and this."""
-    if set(first.classes) != set(second.classes):
+    columns = [place for name in first.classes if (place := place_of(name, second.classes)) is not None]
+    if not len(columns) == len(first.classes) == len(second.classes):
         raise DataError(
             f"the first recogniser knows {', '.join(first.classes)}, the second {', '.join(second.classes)}: "
             "only recognisers of the same classes can be compared."
         )
-    columns = [second.classes.index(name) for name in first.classes]
     fresh, drawn = first.fresh & second.fresh, {"resamples": resamples, "seed": seed}
 
     def paired(rows: NDArray[np.bool_]) -> dict[str, PairedMetrics]:
@@ -289,11 +293,3 @@ def _encoded(recognizer: Recognizer, faces: FaceDataset, views: Views) -> NDArra
             parts.append(recognizer.encode(faces.images[start : start + _AT_ONCE], views))
             show(start + len(parts[-1]))
     return np.concatenate(parts)
-
-
-def _columns(recognizer: Recognizer, faces: FaceDataset) -> NDArray[np.int64]:
-    known = recognizer.classes_.tolist()
-    unknown = [name for name in faces.classes if name not in known]
-    if unknown:
-        raise DataError(f"the recogniser knows {', '.join(known)}; the data also names {', '.join(unknown)}.")
-    return np.array([known.index(name) for name in faces.classes], np.int64)[faces.labels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 FER2013_CLASSES: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -27,6 +28,7 @@ away from its green where red and green look alike."""
 
 _SYNONYMS: dict[str, str] = {
     "anger": "angry",
+    "contemptuous": "contempt",
     "disgusted": "disgust",
     "fearful": "fear",
     "afraid": "fear",
@@ -39,17 +41,42 @@ _SYNONYMS: dict[str, str] = {
 
 
 def canonical(name: str) -> str:
-    """The house name of an emotion: lower case, with the usual synonyms folded together.
+    """The house name of an emotion: lower case, single spaces, composed letters, the usual synonyms folded together.
 
-    A name that is not a known emotion is returned stripped and in lower case.
+    Every other name is returned in the same spelling; bytes that are no UTF-8, as a file name may hold, are written as
+    escapes.
 
     Examples
     --------
-    >>> canonical("Happiness"), canonical(" anger"), canonical("boredom")
-    ('happy', 'angry', 'boredom')
+    >>> canonical("Happiness"), canonical(" anger"), canonical("In  Love"), canonical("cafe\u0301") == "caf\u00e9"
+    ('happy', 'angry', 'in love', True)
     """
-    key = name.strip().lower()
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    key = unicodedata.normalize("NFC", " ".join(text.split()).lower())
     return _SYNONYMS.get(key, key)
+
+
+def place_of(name: str, classes: Sequence[str]) -> int | None:
+    """Where the class that a name means stands in a list, however both are spelled; None where it does not.
+
+    Examples
+    --------
+    >>> place_of("Happiness", ["sad", "Happy"]), place_of("bored", ["sad", "Happy"])
+    (1, None)
+    """
+    if name in classes:
+        return list(classes).index(name)
+    return next((place for place, known in enumerate(classes) if canonical(known) == canonical(name)), None)
+
+
+def same_class(names: Sequence[str]) -> tuple[str, str] | None:
+    """The first two names that mean one class, where there are such."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if canonical(name) in seen:
+            return seen[canonical(name)], name
+        seen[canonical(name)] = name
+    return None
 
 
 def ordered(names: Sequence[str]) -> tuple[str, ...]:

@@ -20,6 +20,8 @@ from ferembed.data.image_files import ImageFiles
 class Plain:
     """Stands in for a recogniser: its embeddings are pixels."""
 
+    image_size, channels = 48, 1
+
     def __init__(self):
         self.encoded = 0
         self.encoder = self

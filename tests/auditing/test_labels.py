@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from ferembed.auditing import confident_joint, find_label_issues, rank_labels
-from ferembed.auditing import labels as labels_module
-from ferembed.auditing.labels import neighbour_votes, out_of_fold_softmax
+from ferembed.auditing import confident_joint, find_label_issues, out_of_fold, rank_labels
+from ferembed.auditing.out_of_fold import neighbour_votes, out_of_fold_softmax
 from ferembed.data import DataError, FaceDataset
 
 
@@ -75,7 +74,7 @@ def test_false_labels_come_first_and_can_be_mended():
 
 @pytest.mark.parametrize("at_once", [1 << 21, 100])
 def test_votes_are_those_of_a_plain_loop(at_once, monkeypatch):
-    monkeypatch.setattr(labels_module, "_FOUND_AT_ONCE", at_once)
+    monkeypatch.setattr(out_of_fold, "_FOUND_AT_ONCE", at_once)
     vectors, labels, _ = noisy(80)
     groups = np.minimum(np.arange(80) // 2, 20)  # the last one is large: all of its rows must be looked past
     votes = neighbour_votes(vectors, labels, 4, k=7, groups=groups)

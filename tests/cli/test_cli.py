@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ SEVEN = {name: name for name in ("angry", "disgust", "fear", "happy", "sad", "su
 
 def ferembed(*arguments, code=0):
     """What the command shows; in this process, since another would load everything again."""
-    shown, asked = io.StringIO(), ["ferembed", *map(str, arguments)]
+    shown, asked = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True), ["ferembed", *map(str, arguments)]
     with (
         patch.object(sys, "argv", asked),
         redirect_stdout(shown),
@@ -40,8 +41,9 @@ def ferembed(*arguments, code=0):
         pytest.raises(SystemExit) as ended,
     ):
         main()
-    assert (ended.value.code or 0) == code, shown.getvalue()
-    return shown.getvalue()
+    text = shown.buffer.getvalue().decode()
+    assert (ended.value.code or 0) == code, text
+    return text
 
 
 def told(*arguments, code=0):
@@ -128,6 +130,25 @@ def test_predict_names_the_label_every_probability_and_the_nearest_faces(tree, r
     for name in ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"):
         assert name in shown
     assert shown.count("cosine") == 3
+
+
+def test_names_are_shown_as_they_are(run, tree, here):
+    image = here / os.fsdecode(b"[bold]a [red] :smile: \xe9.png")
+    shutil.copy(next((tree / "test" / "happy").glob("*.png")), image)
+    for command in (["predict", run, image.name], ["predict", run, here / image.name]):
+        assert r"[bold]a [red] :smile: \udce9.png" in ferembed(*command)
+    named = here / "[b] :smile:"
+    for split in ("train", "validation", "test"):
+        shutil.copytree(tree / split / "happy", named / split / "[happy] :)")
+        shutil.copytree(tree / split / "sad", named / split / "[sad]")
+    assert ferembed(
+        "train", named, "--recipe", run.parent / "tiny.yaml", "--set", "batches.size=32", "--out", here / "[run]:1"
+    )
+    shown = ferembed("evaluate", here / "[run]:1", named, "--split", "test")
+    assert "[happy] :)" in shown
+    assert "[sad]" in shown
+    ferembed("report", here / "[run]:1", named, "--split", "test", "--out", here / "report.html")
+    assert "[happy] :)" in (here / "report.html").read_text()
 
 
 def test_recipes_are_listed_and_shown():

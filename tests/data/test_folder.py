@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ferembed.auditing import audit
 from ferembed.data import AFFECTNET_FOLDERS, RAFDB_FOLDERS, DataError, load_folder, read_image
 from ferembed.labels import FER2013_CLASSES, FERPLUS_CLASSES
+from ferembed.pipeline import fingerprint
 
 
 def put(path: Path, tone: int = 128, size: tuple[int, int] = (48, 48), mode: str = "L") -> Path:
@@ -123,3 +126,56 @@ def test_read_image_scales_turns_and_greys(tmp_path):
     deep = Image.fromarray((ramp.astype(np.uint16) << 8) + 7)
     deep.save(tmp_path / "deep.png")
     assert np.array_equal(read_image(tmp_path / "deep.png", image_size=96), ramp)
+
+
+@pytest.mark.parametrize("folder", ["dev", "val", "valid", "eval"])
+def test_no_split_is_lost_by_its_name(tmp_path, folder):
+    put(tmp_path / "train" / "happy" / "a.png")
+    put(tmp_path / folder / "happy" / "a.png")
+    assert load_folder(tmp_path).splits.tolist() == ["train", "validation"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "sentence"),
+    [
+        ("held_out/happy/a.png", "held_out holds images but is no split folder"),
+        ("train/happy/S001/a.png", r"S001/a\.png lies deeper .* move it up into .*happy"),
+        ("train/sad/S001/001/a.png", r"001/a\.png lies deeper"),
+    ],
+)
+def test_images_that_have_no_place_in_the_tree_are_refused(tmp_path, lost, sentence):
+    put(tmp_path / "train" / "happy" / "b.png")
+    put(tmp_path / lost)
+    with pytest.raises(DataError, match=sentence):
+        load_folder(tmp_path)
+
+
+@pytest.mark.parametrize("loose", ["preview.png", "train/preview.png"])
+def test_loose_images_are_counted(tmp_path, loose):
+    put(tmp_path / "train" / "happy" / "a.png")
+    put(tmp_path / loose)
+    with pytest.warns(UserWarning, match=r"1 images lie in no label folder and are not read, such as .*preview\.png"):
+        assert len(load_folder(tmp_path)) == 1
+
+
+def test_a_class_of_unread_files_is_reported(tmp_path):
+    put(tmp_path / "train" / "happy" / "a.png")
+    put(tmp_path / "train" / "sad" / "a.ppm", mode="RGB")
+    with pytest.warns(UserWarning, match=r"none of the 1 files in .*sad is read, such as a\.ppm"):
+        assert load_folder(tmp_path).classes == ("happy",)
+
+
+def test_one_class_is_one_however_it_is_spelled(tmp_path):
+    for split, name in (("train", "Caf\u00e9 "), ("test", "cafe\u0301"), ("val", "CAFE\u0301")):
+        put(tmp_path / split / name / "a.png")
+    assert load_folder(tmp_path).classes == ("caf\u00e9",)
+
+
+def test_names_that_are_no_utf_8_are_told_apart_and_can_be_written(tmp_path):
+    for name in (b"caf\xe9", b"caf\xe8"):
+        put(tmp_path / os.fsdecode(name) / os.fsdecode(b"\xe9.png"))
+    faces = load_folder(tmp_path)
+    assert faces.classes == (r"caf\xe8", r"caf\xe9")
+    assert fingerprint(faces) == fingerprint(load_folder(tmp_path))
+    assert len(audit(faces, out=tmp_path / "found").copies) == 1
+    assert r"caf\xe9" in (tmp_path / "found" / "audit.html").read_text()

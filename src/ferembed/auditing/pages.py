@@ -137,13 +137,12 @@ def _labels(report: AuditReport, sheets: _Sheets) -> Section:
     top = labels.top(SHOWN)
     joint = [[name, *(f"{count:,}" for count in row)] for name, row in zip(labels.classes, labels.joint, strict=True)]
     captions = [f"{given} → {new}" for given, new in zip(top.given, top.suggested, strict=True)]
+    doubted = f"{len(labels):,} labels are doubted; confident learning estimates {labels.estimated:,} wrong ones."
     few = f" Not judged, since they have too few faces: {', '.join(labels.unjudged)}." if labels.unjudged else ""
     return Section(
         "Labels",
         [
-            paragraph(
-                f"{len(labels):,} labels are doubted; confident learning estimates {labels.estimated:,} wrong ones.{few}"
-            ),
+            paragraph(doubted + few),
             table(["label \\ true class", *labels.classes], joint, caption="The confident joint"),
             heading("Most doubtful"),
             note("Label → suggestion."),

@@ -16,6 +16,7 @@ from ferembed.auditing.outliers import find_outliers
 from ferembed.auditing.report import AuditReport, count_classes
 from ferembed.auditing.stages import Stages
 from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.data.resolution import as_asked
 
 if TYPE_CHECKING:
     from ferembed.recognizer import Recognizer
@@ -96,8 +97,9 @@ def _embeddings(faces: FaceDataset, recognizer: Recognizer, stages: Stages) -> N
     rows = np.arange(len(faces))
     blocks = [rows[start : start + _ENCODED] for start in range(0, len(rows), _ENCODED)]
     name = f"embeddings-{weights.hexdigest()[:16]}"
+    seen = as_asked(faces, image_size=recognizer.encoder.image_size, channels=recognizer.encoder.channels)
     found = stages.each(
-        name, blocks, lambda block: {"vectors": recognizer.encode(faces.images[block])}, "Encoding faces"
+        name, blocks, lambda block: {"vectors": recognizer.encode(seen.images[block])}, "Encoding faces"
     )
     return np.concatenate([part["vectors"] for part in found])
 
@@ -109,7 +111,7 @@ def _groups(faces: FaceDataset, copies: Copies) -> NDArray[np.int64]:
 
 
 def _fingerprint(faces: FaceDataset) -> str:
-    digest = hashlib.sha256("\n".join([*faces.classes, *faces.pixel_hashes.tolist()]).encode())
+    digest = hashlib.sha256("\n".join([*faces.classes, *faces.pixel_hashes.tolist()]).encode(errors="surrogateescape"))
     for column in (faces.labels, faces.ids):
         digest.update(column.tobytes())
     digest.update("\n".join(faces.splits.tolist()).encode())

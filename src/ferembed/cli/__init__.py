@@ -31,6 +31,9 @@ app.command("demo")(demo.command)
 
 def main() -> None:
     """Run the command line. Exit codes: 0, 1 for a failure, 2 for wrong use."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no UTF-8
     try:
         app()
     except KeyboardInterrupt:

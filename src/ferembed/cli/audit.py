@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ferembed.cli.options import DEFAULT, Data, unambiguous
+from ferembed.cli.options import DEFAULT, Classes, Data, faces_for, unambiguous
 
 if TYPE_CHECKING:
     from ferembed.data import FaceDataset
@@ -20,15 +20,14 @@ Run = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Folder for audit.json, audit.html and what is finished so far.")]
 
 
-def command(data: Data, run: Run = None, out: Out = Path("audit")) -> None:
+def command(data: Data, run: Run = None, out: Out = Path("audit"), classes: Classes = None) -> None:
     """Find copies, blank and odd pictures, doubtful labels and imbalance."""
     from ferembed.auditing import audit
     from ferembed.cli.tables import show
-    from ferembed.data import load_dataset
     from ferembed.shipped import load
 
-    faces = load_dataset(data)
     recognizer = load(DEFAULT if run is None else unambiguous(run))
+    faces = faces_for(recognizer.encoder, data, classes)
     unfit = _why_unfit(recognizer, faces) if run is None else ""
     report = audit(faces, None if unfit else recognizer, out=out)
     for name, count in report.copies.counts().items():
@@ -48,7 +47,11 @@ def command(data: Data, run: Run = None, out: Out = Path("audit")) -> None:
 
 def _why_unfit(shipped: Recognizer, faces: FaceDataset) -> str:
     """Why the recogniser that ships, for which nobody asked, is not to doubt these labels; empty where it is."""
+    from ferembed.labels import canonical
+
     known = shipped.classes_.tolist()
-    if set(known) != set(faces.classes):
+    if set(map(canonical, known)) != set(map(canonical, faces.classes)):
         return f"{DEFAULT} knows other classes ({', '.join(known)}): name a run that knows these with --run"
+    if sum(count > 1 for count in faces.class_counts().values()) < 2:
+        return "to doubt them takes two classes at least and two faces of each"
     return ""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import DataAfterRun
+from ferembed.cli.options import DataAfterRun, faces_for
 
 Write = Annotated[
     Path | None,
@@ -30,12 +30,12 @@ def command(data: DataAfterRun = None, write: Write = None) -> None:
 def _write(run: Path, data: str) -> None:
     from ferembed.cards import card_text
     from ferembed.cli.tables import show
-    from ferembed.data import load_dataset
     from ferembed.pipeline import VOTING
     from ferembed.recognizer import Recognizer
     from ferembed.storage import write_text
 
     folders = [run, run / VOTING] if (run / VOTING).is_dir() else [run]
     recognizers = {str(folder): Recognizer.load(folder) for folder in folders}
-    write_text(run / "card.md", card_text(run.name, recognizers, load_dataset(data).split("validation"), data))
+    faces = faces_for(recognizers[str(run)].encoder, data).split("validation")
+    write_text(run / "card.md", card_text(run.name, recognizers, faces, data))
     show(f"wrote {run / 'card.md'}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import Copies, Data, Looks, Split, unambiguous
+from ferembed.cli.options import Classes, Copies, Data, Looks, Split, faces_for, unambiguous
 
 First = Annotated[str, typer.Argument(metavar="RUN_A", help="Folder of the first run.", show_default=False)]
 Second = Annotated[str, typer.Argument(metavar="RUN_B", help="Folder of the second run.", show_default=False)]
@@ -21,6 +21,7 @@ def command(
     data: Data,
     out: Out = None,
     split: Split = "validation",
+    classes: Classes = None,
     copies: Copies = False,
     views: Looks = "single",
     json: Json = None,
@@ -29,7 +30,6 @@ def command(
     from ferembed.assessment import compare
     from ferembed.auditing.copies import find_copies
     from ferembed.cli.tables import comparison_table, show
-    from ferembed.data import load_dataset
     from ferembed.report import write_comparison
     from ferembed.shipped import load
     from ferembed.storage import write_json
@@ -37,12 +37,12 @@ def command(
     first, second = unambiguous(first), unambiguous(second)
     if copies and out is None:
         raise typer.BadParameter("--copies shows copies on a page: name its file with --out.")
-    faces = load_dataset(data)
+    recognizers = load(first), load(second)
+    faces = faces_for(recognizers[0].encoder, data, classes)
     if out is not None:
         found = find_copies(faces) if copies else None
         comparison = write_comparison(first, second, faces, out, split=split, copies=found, views=views)
     else:
-        recognizers = load(first), load(second)
         comparison = compare(*recognizers, faces.split(split), views=views)
     show(comparison_table(comparison, str(first), str(second)))
     if out is not None:

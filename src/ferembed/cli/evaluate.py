@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import DataAfterRun, Looks, RunOrNone, Split, run_and_rest
+from ferembed.cli.options import Classes, DataAfterRun, Looks, RunOrNone, Split, faces_for, run_and_rest
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")]
 Draws = Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap draws for the 95% intervals; 0 for none.")]
@@ -17,6 +17,7 @@ def command(
     first: RunOrNone = None,
     after: DataAfterRun = None,
     split: Split = "validation",
+    classes: Classes = None,
     views: Looks = "single",
     resamples: Draws = 1000,
     json: Json = None,
@@ -24,12 +25,13 @@ def command(
     """Judge softmax, k-NN and the vote, class by class, and the embedding's retrieval, with 95% intervals."""
     from ferembed.assessment import evaluate
     from ferembed.cli.tables import classes_table, metrics_table, retrieval_table, show
-    from ferembed.data import load_dataset
     from ferembed.shipped import load
     from ferembed.storage import write_json
 
     run, (data,) = run_and_rest("evaluate", first, [] if after is None else [after])
-    evaluation = evaluate(load(run), load_dataset(data).split(split), views=views, resamples=resamples)
+    recognizer = load(run)
+    faces = faces_for(recognizer.encoder, data, classes).split(split)
+    evaluation = evaluate(recognizer, faces, views=views, resamples=resamples)
     for table in (metrics_table, classes_table, retrieval_table):
         show(table(evaluation))
     if json is not None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from ferembed.data import FaceDataset
+    from ferembed.data._naming import ClassNames
 
 DEFAULT: Final = "small"
 """The recogniser that ships and is asked where no run is named, as :func:`ferembed.shipped.load` has it."""
@@ -24,6 +28,15 @@ DataAfterRun = Annotated[str | None, DATA]
 Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)]
 RunOrNone = Annotated[
     str | None, typer.Argument(metavar="RUN", help=f"{RUN_HELP} Without one, {DEFAULT}.", show_default=False)
+]
+Classes = Annotated[
+    str | None,
+    typer.Option(
+        "--classes",
+        metavar="NAMES",
+        help="What a folder's or manifest's labels mean: rafdb, affectnet, pairs (1=surprise,2=fear) or a list "
+        "(happy,sad) in the order wanted.",
+    ),
 ]
 Split = Annotated[str, typer.Option("--split", help="train, validation or test.")]
 Looks = Annotated[
@@ -86,6 +99,36 @@ def run_and_rest(command: str, first: str | None, rest: list[str]) -> tuple[str,
     if run or (rest and not (several and Path(first).is_file())):
         return first, rest
     return DEFAULT, [first, *rest]
+
+
+def class_names(text: str | None) -> ClassNames:
+    """What ``--classes`` means, as the readers take it.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is neither a known set of folders, nor pairs, nor a list.
+    """
+    from ferembed.data.folder import AFFECTNET_FOLDERS, RAFDB_FOLDERS
+
+    if text is None:
+        return None
+    known = {"rafdb": RAFDB_FOLDERS, "affectnet": AFFECTNET_FOLDERS}
+    if text.lower() in known:
+        return known[text.lower()]
+    parts = [part.strip() for part in text.split(",")]
+    pairs = [part.partition("=") for part in parts]
+    given = sum(bool(sign) for _, sign, _ in pairs)
+    if not all(parts) or given not in (0, len(parts)) or not all(key and name for key, sign, name in pairs if sign):
+        raise typer.BadParameter("--classes takes rafdb, affectnet, pairs such as 1=surprise,2=fear or names alone.")
+    return {key: name for key, _, name in pairs} if given else parts
+
+
+def faces_for(encoder: Any, data: str, classes: str | None = None) -> FaceDataset:
+    """The faces of DATA at the size and in the colours that an encoder, or the recipe of one, looks at."""
+    from ferembed.data import load_dataset
+
+    return load_dataset(data, image_size=encoder.image_size, colour=encoder.channels == 3, classes=class_names(classes))
 
 
 def is_run(name: str) -> bool:

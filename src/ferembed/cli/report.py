@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ferembed.cli.options import Copies, DataAfterRun, Looks, RunOrNone, Split, run_and_rest
+from ferembed.cli.options import Classes, Copies, DataAfterRun, Looks, RunOrNone, Split, faces_for, run_and_rest
 
 Out = Annotated[Path, typer.Option("--out", help="The HTML file.")]
 
@@ -17,17 +17,18 @@ def command(
     after: DataAfterRun = None,
     out: Out = Path("report.html"),
     split: Split = "validation",
+    classes: Classes = None,
     copies: Copies = False,
     views: Looks = "single",
 ) -> None:
     """Write figures, confusion matrix with its faces, calibration, retrieval, map and saliency to one HTML file."""
     from ferembed.auditing.copies import find_copies
     from ferembed.cli.tables import metrics_table, show
-    from ferembed.data import load_dataset
     from ferembed.report import write_report
+    from ferembed.shipped import load
 
     run, (data,) = run_and_rest("report", first, [] if after is None else [after])
-    faces = load_dataset(data)
+    faces = faces_for(load(run).encoder, data, classes)
     found = find_copies(faces) if copies else None
     show(metrics_table(write_report(run, faces, out, split=split, copies=found, views=views)))
     show(f"wrote {out}")

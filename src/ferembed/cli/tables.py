@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ferembed.assessment import Comparison, Evaluation
 from ferembed.evaluation.wording import (
@@ -24,8 +25,8 @@ from ferembed.training import Recipe
 
 
 def show(content: Any) -> None:
-    """Print text or a table; never narrower than 118 columns, so that piped tables keep their shape."""
-    console = Console(highlight=False, soft_wrap=True)
+    """Print text or a table as it is, whatever brackets and colons names hold; 118 columns wide or more when piped."""
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.width = max(console.width, 118)
     console.print(content)
 
@@ -116,7 +117,7 @@ def prediction_table(
     """Classes by falling probability; beside them the nearest training faces."""
     best = most_probable(probabilities[None])[0]
     order = sorted(range(len(classes)), key=lambda i: (i != best, -probabilities[i]))
-    table = Table(title=f"{image}: [bold]{classes[order[0]]}[/bold]", title_justify="left")
+    table = Table(title=Text.assemble(f"{image}: ", (str(classes[order[0]]), "bold")), title_justify="left")
     table.add_column("class")
     table.add_column("probability", justify="right")
     near: list[str] = []
@@ -140,6 +141,6 @@ def recipes_table(recipes: Mapping[str, Recipe]) -> Table:
     return table
 
 
-def _with_interval(metrics: Any, field: str) -> str:
+def _with_interval(metrics: Any, field: str) -> Text:
     value, bounds = written(field, getattr(metrics, field)), written_interval(field, metrics)
-    return f"{value}\n[dim]{bounds}[/dim]" if bounds else value
+    return Text.assemble(value, "\n", (bounds, "dim")) if bounds else Text(value)

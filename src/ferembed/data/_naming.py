@@ -13,6 +13,8 @@ _SPLITS: dict[str, str] = {
     "train": "train",
     "training": "train",
     "val": "validation",
+    "dev": "validation",
+    "eval": "validation",
     "valid": "validation",
     "validation": "validation",
     "publictest": "validation",

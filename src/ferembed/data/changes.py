@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ferembed.labels import place_of
+
 from .errors import DataError
 from .known import photo_groups
 
@@ -76,13 +78,15 @@ def fix_labels(faces: FaceDataset, labels: Relabelling | Mapping[int, str]) -> F
     """The faces with some labels changed; see :meth:`FaceDataset.fix_labels`."""
     pairs = labels.items() if isinstance(labels, Mapping) else zip(labels.ids, labels.suggested, strict=True)
     new = {int(number): str(name) for number, name in pairs}
-    unknown = sorted(set(new.values()) - set(faces.classes))
-    if unknown:
-        raise DataError(f"{unknown[0]!r} is not among the classes {', '.join(faces.classes)}.")
+    places: dict[str, int] = {}
+    for name in new.values():
+        if (place := place_of(name, faces.classes)) is None:
+            raise DataError(f"{name!r} is not among the classes {', '.join(faces.classes)}.")
+        places[name] = place
     row_of = {int(number): row for row, number in enumerate(faces.ids)}
     changed = faces.labels.copy()
     for number, name in new.items():
         if number not in row_of:
             raise DataError(f"{faces.source or 'this data set'} has no face with id {number}.")
-        changed[row_of[number]] = faces.classes.index(name)
+        changed[row_of[number]] = places[name]
     return replace(faces, labels=changed)

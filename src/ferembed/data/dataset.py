@@ -10,8 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ferembed.labels import same_class
+
 from .changes import CopiesFound, Findings, Relabelling, clean_split, fix_labels, without
 from .errors import DataError
+from .holding_out import with_validation
 from .image_files import ImageFiles
 from .images import is_blank, pixel_hash
 
@@ -99,8 +102,8 @@ class FaceDataset:
             column = getattr(self, name)
             if column is not None and column.shape != (n,):
                 raise DataError(f"{name} must have one entry for each of the {n} images, not shape {column.shape}.")
-        if len(set(self.classes)) != len(self.classes):
-            raise DataError(f"class names must differ from each other, not {list(self.classes)}.")
+        if twins := same_class(self.classes):
+            raise DataError(f"class names must differ from each other: {twins[0]!r} and {twins[1]!r} mean one.")
         wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
         if wrong.size:
             raise DataError(
@@ -181,7 +184,12 @@ class FaceDataset:
         rows = np.flatnonzero(self.splits == name)
         if not rows.size:
             have = ", ".join(f"{s} ({np.sum(self.splits == s)} rows)" for s in self.split_names)
-            raise DataError(f"{self.source or 'this data set'} has no split {name!r}; it has {have or 'no rows'}.")
+            hint = (
+                "; with_validation(0.1), or --validation 0.1, holds some of train out" if name == "validation" else ""
+            )
+            raise DataError(
+                f"{self.source or 'this data set'} has no split {name!r}; it has {have or 'no rows'}{hint}."
+            )
         return self.subset(rows)
 
     def without_blank(self) -> FaceDataset:
@@ -218,6 +226,26 @@ class FaceDataset:
         """
         order = (*SPLITS, *(name for name in self.split_names if name not in SPLITS))
         return clean_split(self, copies, np.array([order.index(name) for name in self.splits.tolist()], np.int64))
+
+    def with_validation(self, share: float, *, seed: int = 0) -> FaceDataset:
+        """The same faces, a share of ``train`` held out as ``validation``, for data that come without that split.
+
+        Each class gives its share. Faces of one photo stay together, and so do those of one person where the names of
+        the files tell (CK+, JAFFE, KDEF, RaFD; see :func:`~ferembed.data.holding_out.person_of`).
+
+        Parameters
+        ----------
+        share : float
+            Between 0 and 1; 0.1 is usual.
+        seed : int
+            The same draws the same faces.
+
+        Raises
+        ------
+        DataError
+            If there is a validation split, no ``train``, or too little of it.
+        """
+        return with_validation(self, share, seed)
 
     def fix_labels(self, labels: Relabelling | Mapping[int, str]) -> FaceDataset:
         """The same faces with some labels changed; votes stay as they are.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -46,13 +47,14 @@ def load_folder(
     This is the shape of Kaggle's image release of FER2013 (``train/angry/...``, ``test/...``), of RAF-DB
     (``train/1`` to ``train/7``), of AffectNet exports and of CK+ and JAFFE as they are re-packed. Files ending in jpg,
     jpeg, png, bmp, webp, tif or tiff are read; other files and hidden ones are passed over. Without a split level all
-    rows belong to ``train``.
+    rows belong to ``train``. No image is lost without a word: where a folder holds some that have no place in such a
+    tree it is refused, and loose images and folders of unread files are counted in a warning.
 
     Parameters
     ----------
     root : path
-        The folder that holds the split folders (train, training; val, valid, validation, PublicTest; test, testing,
-        PrivateTest; in any case) or the label folders.
+        The folder that holds the split folders (train, training; val, valid, validation, dev, eval, PublicTest; test,
+        testing, PrivateTest; in any case) or the label folders.
     image_size : int
         Height and width images are scaled to, in pixels.
     colour : bool
@@ -75,7 +77,8 @@ def load_folder(
     Raises
     ------
     DataError
-        If there is no such tree, a label folder is not in ``classes``, or an image cannot be decoded.
+        If there is no such tree, images lie deeper or in a folder of another name beside the split folders, a label
+        folder is not in ``classes``, or an image cannot be decoded.
 
     Examples
     --------
@@ -95,6 +98,7 @@ def load_folder(
     files = sorted(_files(top))
     if not files:
         raise DataError(f"{top} holds no images as SPLIT/LABEL/image or LABEL/image ({', '.join(SUFFIXES)}).")
+    _check_nothing_is_lost(top)
     names = {file.label: class_name(file.label, classes) for file in files}
     for file in files:
         if names[file.label] is None:
@@ -122,9 +126,29 @@ def _files(top: Path) -> Iterator[_File]:
     for folder, split in splits.items():
         if split is not None:
             yield from _labelled(folder, split)
-        elif any(_images(folder)):
+        elif any(_images_below(folder)):
             raise DataError(
                 f"{folder} holds images but is no split folder, as its neighbours are; known: {', '.join(SPLIT_NAMES)}."
+            )
+
+
+def _check_nothing_is_lost(top: Path) -> None:
+    """Refuse images below the label folders; warn of those above, and of label folders none of whose files is read."""
+    has_splits = any(split_name(folder.name) for folder in _folders(top))
+    tops = [folder for folder in _folders(top) if split_name(folder.name)] if has_splits else [top]
+    loose = [path for folder in dict.fromkeys([top, *tops]) for path in _images(folder)]
+    if loose:
+        warnings.warn(f"{len(loose)} images lie in no label folder and are not read, such as {loose[0]}.", stacklevel=3)
+    for label in (label for folder in tops for label in _folders(folder)):
+        for folder in _folders(label):
+            if deep := next(_images_below(folder), None):
+                raise DataError(f"{deep} lies deeper than SPLIT/LABEL/image or LABEL/image: move it up into {label}.")
+        files = [path for path in label.iterdir() if path.is_file() and not path.name.startswith(".")]
+        if files and not any(_images(label)):
+            warnings.warn(
+                f"none of the {len(files)} files in {label} is read, such as {files[0].name}: images end in "
+                f"{', '.join(SUFFIXES)}.",
+                stacklevel=3,
             )
 
 
@@ -136,6 +160,13 @@ def _labelled(folder: Path, split: str) -> Iterator[_File]:
 
 def _folders(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))]
+
+
+def _images_below(folder: Path) -> Iterator[Path]:
+    """The images of a folder and of those inside it."""
+    yield from _images(folder)
+    for inner in _folders(folder):
+        yield from _images_below(inner)
 
 
 def _images(folder: Path) -> list[Path]:

@@ -126,6 +126,12 @@ class ImageFiles:
         chosen._rows = self._rows[np.asarray(rows)]
         return chosen
 
+    def at(self, image_size: int, colour: bool) -> ImageFiles:
+        """The same files read at another size, in grey or colour."""
+        other = copy(self)
+        other.image_size, other.colour, other._facts = image_size, colour, _Facts(len(self._paths))
+        return other
+
     @property
     def blank(self) -> NDArray[np.bool_]:
         """Whether each image is all but one flat colour; shape (n,). The first question decodes every file once."""

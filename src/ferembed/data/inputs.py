@@ -14,6 +14,7 @@ from ferembed.data.dataset import FaceDataset
 from ferembed.data.errors import DataError
 from ferembed.data.image_files import ImageFiles
 from ferembed.data.images import read_image, square_pixels
+from ferembed.data.resolution import as_asked
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -69,6 +70,8 @@ def prepared_batches(
     >>> [len(batch) for batch in prepared_batches(faces, size=48, channels=1, batch_size=2)]
     [2, 2, 1]
     """
+    if isinstance(images, FaceDataset):
+        images = as_asked(images, image_size=size, channels=channels).images
     images = _taken(images)
     if isinstance(images, np.ndarray | ImageFiles):
         for start in range(0, len(images), batch_size):
@@ -82,8 +85,6 @@ def prepared_batches(
 
 def _taken(images: Any) -> NDArray[Any] | ImageFiles | Iterable[Any]:
     """A batch of pixels, files, or something to go through item by item."""
-    if isinstance(images, FaceDataset):
-        images = images.images
     if isinstance(images, ImageFiles):
         return images
     if _is_one(images):

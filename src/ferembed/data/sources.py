@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _table
+from ._naming import ClassNames
 from .dataset import DataError, FaceDataset
 from .drawn import drawn_faces
 from .fer2013 import FILE_NAMES, is_fer2013, load_fer2013
@@ -19,7 +20,14 @@ DRAWN = "drawn"
 VOTES_FILE = "fer2013new.csv"
 
 
-def load_dataset(source: str | os.PathLike[str], **options: Any) -> FaceDataset:
+def load_dataset(
+    source: str | os.PathLike[str],
+    *,
+    image_size: int | None = None,
+    colour: bool | None = None,
+    classes: ClassNames = None,
+    **options: Any,
+) -> FaceDataset:
     """Load faces from whatever ``source`` is.
 
     ======================================================  ================================================
@@ -36,6 +44,12 @@ def load_dataset(source: str | os.PathLike[str], **options: Any) -> FaceDataset:
     ----------
     source : path or "drawn"
         What to load.
+    image_size : int, optional
+        Side in pixels that files are scaled to and faces are drawn at; else the reader's default. FER2013 has 48.
+    colour : bool, optional
+        Whether files are read in colour; FER2013 and drawn faces are grey.
+    classes : mapping or sequence of str, optional
+        What the labels of a folder or manifest mean; see :func:`load_folder`.
     **options
         Passed on to the reader.
 
@@ -53,18 +67,23 @@ def load_dataset(source: str | os.PathLike[str], **options: Any) -> FaceDataset:
     >>> load_dataset("drawn", n=70)
     FaceDataset(70 images of 48 x 48, 7 classes; train 49, validation 14, test 7)
     """
+    size = {} if image_size is None else {"image_size": image_size}
     if source == DRAWN:
-        return drawn_faces(**options)
-    path = Path(source)
+        _check_unnamed(DRAWN, classes)
+        return drawn_faces(**size, **options)
+    path, fer2013 = Path(source), options
+    options = {**size, **({} if colour is None else {"colour": colour}), "classes": classes, **options}
     if path.is_dir():
         if any((path / name).is_file() for name in FILE_NAMES):
-            return _fer2013(path, options)
+            _check_unnamed(path, classes)
+            return _fer2013(path, fer2013)
         return load_folder(path, **options)
     if path.suffix.lower() in PARQUET_SUFFIXES and path.is_file():
         return load_manifest(path, **options)
     if path.suffix.lower() == ".csv" and path.is_file():
         if is_fer2013(path):
-            return _fer2013(path, options)
+            _check_unnamed(path, classes)
+            return _fer2013(path, fer2013)
         if not set(COLUMNS) & set(_table.column_names(path)):
             manifest = ", ".join(COLUMNS)
             raise DataError(
@@ -75,6 +94,11 @@ def load_dataset(source: str | os.PathLike[str], **options: Any) -> FaceDataset:
     raise DataError(
         f"{path} {problem}: give fer2013.csv, a manifest ({', '.join(COLUMNS)}), a folder of images or {DRAWN!r}."
     )
+
+
+def _check_unnamed(source: object, classes: ClassNames) -> None:
+    if classes is not None:
+        raise DataError(f"{source} has classes of its own: classes are named for folders and manifests.")
 
 
 def _fer2013(path: Path, options: dict[str, Any]) -> FaceDataset:

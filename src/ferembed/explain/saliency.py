@@ -15,6 +15,7 @@ from ferembed.data._progress import progress
 from ferembed.data.inputs import prepare_images
 from ferembed.explain.methods import Answer, Question, embed, find_method
 from ferembed.explain.voting import vote
+from ferembed.labels import place_of
 from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
@@ -261,7 +262,9 @@ def _codes(classes: NDArray[np.str_], target: str | Sequence[str], count: int) -
     names = np.broadcast_to(target, count) if isinstance(target, str) else np.asarray(target, dtype=str)
     if names.shape != (count,):
         raise ValueError(f"target must be one class or one for each of the {count} faces, not {names.shape}.")
-    unknown = [str(name) for name in names if name not in classes]
+    known = classes.tolist()
+    places = {name: place_of(name, known) for name in names.tolist()}
+    unknown = [name for name, place in places.items() if place is None]
     if unknown:
-        raise ValueError(f"the recogniser knows no class {unknown[0]!r}: choose from {', '.join(classes)}.")
-    return np.array([classes.tolist().index(name) for name in names], np.int64)
+        raise ValueError(f"the recogniser knows no class {unknown[0]!r}: choose from {', '.join(known)}.")
+    return np.array([places[name] for name in names.tolist()], np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from ferembed.data.augmentation import test_views
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.inputs import prepare_images, prepared_batches
+from ferembed.data.resolution import as_asked
+from ferembed.labels import place_of
 from ferembed.models import Encoder
 
 if TYPE_CHECKING:
@@ -27,6 +30,26 @@ def encode(encoder: Encoder, images: Faces, views: Views = "single") -> NDArray[
     device = next(encoder.parameters()).device
     parts = [_embed(encoder, torch.from_numpy(batch).to(device), views).cpu().numpy() for batch in batches]
     return np.concatenate(parts) if parts else np.empty((0, encoder.embedding_dim), np.float32)
+
+
+def seen_by(encoder: Encoder, faces: FaceDataset) -> FaceDataset:
+    """The faces as the encoder looks at them; see :func:`~ferembed.data.resolution.as_asked`."""
+    return as_asked(faces, image_size=encoder.image_size, channels=encoder.channels)
+
+
+def codes_among(classes: Sequence[str], faces: FaceDataset) -> NDArray[np.int64]:
+    """The place of each face's class among a recogniser's, shape (n,).
+
+    Raises
+    ------
+    DataError
+        If the faces name a class that is not among them.
+    """
+    places = {name: place_of(name, classes) for name in faces.classes}
+    unknown = [name for name, place in places.items() if place is None]
+    if unknown:
+        raise DataError(f"the recogniser knows {', '.join(classes)}; the data also names {', '.join(unknown)}.")
+    return np.array([places[name] for name in faces.classes], np.int64)[faces.labels]
 
 
 def faces_of(encoder: Encoder, images: Faces, label: str) -> FaceDataset:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.known import near_copies
+from ferembed.labels import canonical
 from ferembed.models import Encoder, Network
-from ferembed.recognizer.encoding import encode, faces_of
+from ferembed.recognizer.encoding import codes_among, encode, faces_of, seen_by
 from ferembed.recognizer.folder import Saved, read_folder, write_folder
 from ferembed.recognizer.forks import Turn
 from ferembed.recognizer.gallery import HeldOutFaces, Neighbors, among, check_splits, hash_bytes
@@ -97,12 +98,13 @@ class Recognizer(MadeLater):
         DataError
             If the two splits name different classes, or a class has no training image.
         """
-        votes = None if votes is None else votes[~train.blank]
-        train, validation = train.without_blank(), validation.without_blank()
-        check_splits(train, validation)
         from ferembed.recognizer.state import State
 
         encoder = network.encoder.eval()
+        train, validation = (seen_by(encoder, faces) for faces in (train, validation))
+        votes = None if votes is None else votes[~train.blank]
+        train, validation = train.without_blank(), validation.without_blank()
+        check_splits(train, validation)
         gallery = encode(encoder, train.images)
         held_out = HeldOutFaces(encode(encoder, validation.images), validation.labels, hash_bytes(validation))
         return cls(encoder, State.of(network, train, gallery, held_out, votes), info)
@@ -189,7 +191,7 @@ class Recognizer(MadeLater):
         Parameters
         ----------
         label : str
-            Name of the expression.
+            Name of the expression, in any spelling that :func:`~ferembed.labels.canonical` brings to one.
         images : Faces
             Two at least for a new expression; a few dozen are good. Copies count once.
         save : bool
@@ -203,7 +205,7 @@ class Recognizer(MadeLater):
         StorageError
             If the recogniser was saved in format 1, without its held-out faces: see :meth:`calibrate`.
         """
-        if not isinstance(label, str) or not label.strip():
+        if not isinstance(label, str) or not canonical(label):
             raise DataError(f"label must be the name of an expression, not {label!r}.")
         faces = faces_of(self.encoder, images, label)
         embeddings = self.encode(faces.images)
@@ -243,12 +245,8 @@ class Recognizer(MadeLater):
         DataError
             If it names an expression that was not trained.
         """
-        validation = validation.without_blank()
-        names = self._state.classes[: self._state.trained]
-        unknown = [name for name in validation.classes if name not in names]
-        if unknown:
-            raise DataError(f"the recogniser was trained for {', '.join(names)}; the data also names {unknown[0]}.")
-        labels = np.array([names.index(name) for name in validation.classes])[validation.labels]
+        validation = seen_by(self.encoder, validation).without_blank()
+        labels = codes_among(self._state.classes[: self._state.trained], validation)
         held_out = HeldOutFaces(self.encode(validation.images), labels, hash_bytes(validation))
         self._become(lambda state: state.calibrated_by(held_out), save)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
 from ferembed.estimators.voters import Voters, best_knn, calibrated_voters
+from ferembed.labels import canonical, place_of
 from ferembed.models import Network
 from ferembed.recognizer.gallery import VOTE, GalleryFaces, HeldOutFaces, among, hash_bytes
 from ferembed.storage import StorageError
@@ -64,11 +65,12 @@ class State:
     def with_enrolled(self, label: str, faces: FaceDataset, embeddings: NDArray[np.float32]) -> State:
         """With more faces of an expression, which may be new."""
         self._held_out()
-        classes = self.classes if label in self.classes else (*self.classes, label)
-        code = classes.index(label)
+        place = place_of(label, self.classes)
+        classes = self.classes if place is not None else (*self.classes, canonical(label))
+        code = len(self.classes) if place is None else place
         fresh = ~among(hash_bytes(faces), self.gallery.hashes[self.gallery.labels == code])
         faces, embeddings = faces.subset(fresh), embeddings[fresh]
-        needed = 1 if label in self.classes else 2
+        needed = 2 if place is None else 1
         if len(faces) < needed:
             raise DataError(f"{len(faces)} new images cannot enrol {label}: give {needed} or more, each another.")
         knn = copy.deepcopy(self.knn)
@@ -78,14 +80,14 @@ class State:
 
     def without(self, label: str) -> State:
         """With nothing left of an expression."""
-        if label not in self.classes:
+        if (code := place_of(label, self.classes)) is None:
             known = ", ".join(self.classes)
             raise DataError(f"there is no expression {label!r} to forget; the recogniser knows {known}.")
-        code, head = self.classes.index(label), self.head
+        head = self.head
         was_trained = code < self.trained
         if was_trained and self.trained == 2:
             raise DataError(f"without {label} one trained expression would be left: a recogniser needs two.")
-        classes = tuple(name for name in self.classes if name != label)
+        classes = tuple(name for place, name in enumerate(self.classes) if place != code)
         knn = copy.deepcopy(self.knn).forget(code)
         knn.classes_ = np.arange(len(classes))
         if was_trained:

@@ -14,6 +14,7 @@ from ferembed.evaluation.page import FaceSheet, note
 from ferembed.evaluation.plots import surest_mistakes
 from ferembed.pipeline import fingerprint
 from ferembed.recognizer import Recognizer
+from ferembed.recognizer.encoding import seen_by
 from ferembed.ties import most_probable
 
 MISTAKES = 48
@@ -63,6 +64,7 @@ def neighbours(
     queries = np.concatenate(list(_queries(answers, seed)))
     k = min(NEIGHBOURS, len(recognizer.gallery_ids))
     near = recognizer.neighbors(answers.faces.images[queries], k)
+    train = None if train is None else seen_by(recognizer.encoder, train)
     known = train is not None and fingerprint(train) == recognizer.info.get("data", {}).get("train")
     sheet = FaceSheet(answers.faces.images[queries], f"queries {name}")
     blocks = [sheet.style]

@@ -15,6 +15,7 @@ from ferembed.assessment import Answers, Comparison, answer, compare_answers, ju
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.bootstrap import RESAMPLES
 from ferembed.evaluation.page import heading, note, page, write_page
+from ferembed.labels import place_of
 from ferembed.report import faces as faces_of
 from ferembed.report import figures, pictures
 from ferembed.report.audit import audit_summary
@@ -120,7 +121,7 @@ def _names(first: Path, second: Path) -> tuple[str, str]:
 
 def _in_order(answers: Answers, classes: tuple[str, ...]) -> Answers:
     """The same answers with the classes in another order."""
-    columns = [answers.classes.index(name) for name in classes]
+    columns = [place for name in classes if (place := place_of(name, answers.classes)) is not None]
     return replace(
         answers,
         classes=classes,
