@@ -170,6 +170,10 @@ def test_a_torch_module_an_onnx_file_a_table_and_scikit_learn_vote_together(tmp_
         assert nll(calibrated[name]) <= nll(member.predict_proba(asked)) + 1e-9
     assert vote.calibrations_[0].temperature > 2
     assert vote.calibrations_[1].temperature < 0.7
-    np.testing.assert_allclose(calibrated["torch"], calibrated["onnx"], atol=1e-3)
+    raw = {name: member.predict_proba(asked) for name, member in members}
+    apart = [np.abs(each["torch"] - each["onnx"]).mean() for each in (raw, calibrated)]
+    assert apart[1] < 0.2 * apart[0]
     assert vote.named_weights_["table"] < 0.1
-    assert nll(vote.predict_proba(asked)) <= min(nll(proba) for proba in calibrated.values()) + 1e-9
+    equal = np.mean(list(calibrated.values()), axis=0)
+    assert nll(vote.predict_proba(asked)) <= nll(equal) + 1e-9
+    assert nll(vote.predict_proba(asked)) <= 1.05 * min(nll(proba) for proba in calibrated.values())

@@ -1,6 +1,7 @@
 """Calibrations against scikit-learn, closed forms and their invariants."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -24,9 +25,11 @@ from ferembed.estimators import (
     fit_calibration,
 )
 from ferembed.estimators import probabilities as helpers
+from ferembed.estimators.evidence import CLASS_ROWS, LITTLE, PRIOR_ROWS, evidence
 from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
 from ferembed.ties import TIE
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100")
 METHODS = ["temperature", "vector", "isotonic", "dirichlet"]
 
 
@@ -39,6 +42,15 @@ def drawn(seed, n=2000, c=4, temperature=1.0):
     return told / told.sum(axis=1, keepdims=True), labels
 
 
+def beside_prior(classifier, X, y, weights=None, rows=PRIOR_ROWS):
+    """The data, and all of ``X`` again under every label, weighted as the classifier itself would have it."""
+    weights = np.ones(len(y)) if weights is None else weights
+    said = helpers.probabilities_of(classifier, X)
+    prior = rows / evidence(len(y), weights) * weights[:, None] * said
+    labels = np.repeat(classifier.classes_, len(y))
+    return np.vstack([X] * (1 + said.shape[1])), np.append(y, labels), np.append(weights, prior.T.ravel())
+
+
 @pytest.fixture(scope="module")
 def overlapping():
     X, y = make_blobs(900, centers=4, n_features=3, cluster_std=4.5, random_state=3)
@@ -48,12 +60,13 @@ def overlapping():
 @pytest.mark.parametrize("model", [GaussianNB(), LogisticRegression(), LinearSVC()], ids=lambda m: type(m).__name__)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.filterwarnings("ignore:Since FrozenEstimator")
-def test_temperature_is_scikit_learns(overlapping, model, weighted):
+def test_temperature_is_scikit_learns_with_the_rows_of_the_prior(overlapping, model, weighted):
     X, y, X_val, y_val, X_new = overlapping
     fitted = FrozenEstimator(model.fit(X, y))
     weights = np.random.default_rng(0).random(len(y_val)) if weighted else None
     ours = CalibratedClassifier(fitted).fit(X_val, y_val, weights).predict_proba(X_new)
-    theirs = CalibratedClassifierCV(fitted, method="temperature").fit(X_val, y_val, weights).predict_proba(X_new)
+    told = beside_prior(fitted, X_val, y_val, weights)
+    theirs = CalibratedClassifierCV(fitted, method="temperature").fit(*told).predict_proba(X_new)
     np.testing.assert_allclose(ours, theirs, atol=2e-6)
 
 
@@ -61,25 +74,27 @@ def test_temperature_of_two_classes_is_scikit_learns():
     X, y = make_classification(600, flip_y=0.3, random_state=0)
     fitted = FrozenEstimator(GaussianNB().fit(X[:200], y[:200]))
     ours = CalibratedClassifier(fitted).fit(X[200:], y[200:])
-    theirs = CalibratedClassifierCV(fitted, method="temperature").fit(X[200:], y[200:])
+    told = beside_prior(fitted, X[200:], y[200:])
+    theirs = CalibratedClassifierCV(fitted, method="temperature").fit(*told)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=2e-6)
 
 
-def test_isotonic_is_scikit_learns_but_for_its_floor(overlapping):
+def test_isotonic_is_scikit_learns_with_the_rows_of_the_prior_but_for_its_floor(overlapping):
     X, y, X_val, y_val, X_new = overlapping
     fitted = FrozenEstimator(GaussianNB().fit(X, y))
     ours = CalibratedClassifier(fitted, "isotonic").fit(X_val, y_val).predict_proba(X_new)
-    theirs = CalibratedClassifierCV(fitted, method="isotonic").fit(X_val, y_val).predict_proba(X_new)
+    told = beside_prior(fitted, X_val, y_val, rows=4 * CLASS_ROWS)
+    theirs = CalibratedClassifierCV(fitted, method="isotonic").fit(*told).predict_proba(X_new)
     np.testing.assert_allclose(ours, theirs, atol=4 / len(y_val))
     assert (ours > 0).all()
-    assert (theirs == 0).any()
 
 
 def test_scikit_learn_calibrates_our_votes_and_agrees(overlapping):
     X, y, X_val, y_val, X_new = overlapping
     votes = FrozenEstimator(KNNClassifier(15).fit(X, y))
     ours = CalibratedClassifier(votes).fit(X_val, y_val).predict_proba(X_new)
-    theirs = CalibratedClassifierCV(votes, method="temperature").fit(X_val, y_val).predict_proba(X_new)
+    told = beside_prior(votes, X_val, y_val)
+    theirs = CalibratedClassifierCV(votes, method="temperature").fit(*told).predict_proba(X_new)
     np.testing.assert_allclose(ours, theirs, atol=2e-6)
 
 
@@ -113,7 +128,7 @@ def test_the_convex_fit_is_logistic_regression():
     theirs = LogisticRegression(C=2.0, tol=1e-10, max_iter=5000).fit(X, y)
     penalty = np.full((3, 3), 1 / (2 * 2.0 * len(y)))
     penalty[:, -1] = 0.0
-    ours = fit_softmax_map(X, y, np.zeros((3, 3)), penalty)
+    ours = fit_softmax_map(X, np.eye(3)[y], np.zeros((3, 3)), penalty)
     np.testing.assert_allclose(np.exp(apply_softmax_map(ours, X)), theirs.predict_proba(X), atol=1e-4)
 
 
@@ -241,3 +256,35 @@ def test_a_weight_of_two_is_two_rows(method):
     weighted = fit_calibration(method, proba, labels, 1.0 + twice)
     repeated = fit_calibration(method, np.vstack([proba, proba[twice]]), np.append(labels, labels[twice]))
     np.testing.assert_allclose(weighted(proba), repeated(proba), atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("faces", [1, 5, 10, 20, 40])
+def test_a_few_rightly_named_faces_do_little_harm_and_are_warned_of(method, faces):
+    """Faces that happen all to be named rightly: without a prior the likeliest map is certain of everything."""
+    proba, labels = drawn(4, n=5000)
+    right = np.flatnonzero(proba.argmax(axis=1) == labels)[:faces]
+    with pytest.warns(UserWarning, match=rf"Calibration by {method} was given {faces} held-out rows, fewer than 100"):
+        calibration = fit_calibration(method, proba[right], labels[right])
+    assert helpers.log_loss(calibration(proba), labels) < 1.25 * helpers.log_loss(proba, labels)
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.5, 3.0])
+def test_thousands_of_faces_find_the_temperature_that_they_find_without_a_prior(temperature, monkeypatch):
+    proba, labels = drawn(6, n=3500, c=7, temperature=temperature)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = fit_calibration("temperature", proba, labels).temperature
+    monkeypatch.setattr("ferembed.estimators.evidence.targets.__defaults__", (None, 1e-9))
+    assert found == pytest.approx(fit_calibration("temperature", proba, labels).temperature, rel=0.01)
+
+
+def test_only_ratios_of_fractional_weights_matter_and_whole_ones_are_copies():
+    proba, labels = drawn(7, n=400, temperature=2.0)
+    weights = np.random.default_rng(0).random(400)
+    for method in METHODS:
+        as_given, scaled = (fit_calibration(method, proba, labels, scale * weights)(proba) for scale in (1.0, 1e-3))
+        np.testing.assert_allclose(as_given, scaled, atol=1e-4)
+    assert evidence(4, np.full(4, 0.25)) == 4 < LITTLE
+    assert evidence(2, np.array([1.0, 1e-9])) == pytest.approx(1.0)
+    assert evidence(2, np.array([3.0, 2.0])) == 5

@@ -12,10 +12,12 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from ferembed.estimators import FunctionMember, StackingEnsemble, VotingEnsemble, fit_pool_weights, pool_probabilities
-from ferembed.estimators.probabilities import log_loss
+from ferembed.estimators.evidence import targets
+from ferembed.estimators.probabilities import cross_entropy, log_loss
 from ferembed.storage import StorageError
 from ferembed.ties import TIE
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100")
 KINDS = ["perfect", "wrong", "uniform", "constant", "votes", "soft"]
 ENSEMBLES = [
     pytest.param(VotingEnsemble, {"pool": "arithmetic"}, id="arithmetic"),
@@ -63,13 +65,18 @@ def members_of(stack):
 @pytest.mark.parametrize("calibration", [None, "temperature"])
 @settings(max_examples=40)
 @given(panel=panels())
-def test_never_worse_than_its_best_member_on_its_calibration_data(kind, options, calibration, panel):
+def test_never_worse_than_equal_weights_nor_than_its_best_member_with_the_prior(kind, options, calibration, panel):
     stack, labels, weights = panel
     rows = np.arange(len(labels))[:, None]
     ensemble = kind(members_of(stack), calibration=calibration, **options).fit(rows, labels, weights)
-    raw = min(log_loss(proba, labels, weights) for proba in stack)
-    calibrated = min(log_loss(proba, labels, weights) for proba in ensemble.member_probabilities(rows))
-    assert log_loss(ensemble.predict_proba(rows), labels, weights) <= min(raw, calibrated) * (1 + 2 * TIE) + 1e-8
+    members, joined = ensemble.member_probabilities(rows), ensemble.predict_proba(rows)
+    equal = pool_probabilities(members, np.full(len(stack), 1 / len(stack)), options.get("pool", "log"))
+    loss = log_loss(joined, labels, weights)
+    assert loss <= log_loss(equal, labels, weights) * (1 + 2 * TIE) + 1e-8
+    if kind is VotingEnsemble:
+        wanted = targets(equal, labels, weights)
+        best = min(cross_entropy(proba, wanted, weights) for proba in members)
+        assert cross_entropy(joined, wanted, weights) <= best * (1 + 2 * TIE) + 1e-8
 
 
 @pytest.mark.parametrize("pool", ["arithmetic", "log"])
@@ -92,8 +99,9 @@ def test_weights_are_the_best_on_a_grid(pool, seed):
     stack[0] = stack[0][rng.permutation(200)]
     fitted = fit_pool_weights(stack, labels, pool)
     grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 41) for b in np.linspace(0, 1 - a, 41)]
-    best = min(log_loss(pool_probabilities(stack, np.array(w), pool), labels) for w in grid)
-    assert log_loss(pool_probabilities(stack, fitted, pool), labels) <= best + 1e-7
+    wanted = targets(pool_probabilities(stack, np.full(3, 1 / 3), pool), labels)
+    best = min(cross_entropy(pool_probabilities(stack, np.array(w), pool), wanted) for w in grid)
+    assert cross_entropy(pool_probabilities(stack, fitted, pool), wanted) <= best + 1e-7
 
 
 def test_weights_meet_the_optimality_condition_of_mixtures():
@@ -101,10 +109,23 @@ def test_weights_meet_the_optimality_condition_of_mixtures():
     labels = rng.integers(0, 7, 3000)
     stack = np.stack([member_probabilities("soft", labels, 7, rng) for _ in range(4)])
     fitted = fit_pool_weights(stack, labels, "arithmetic")
-    truth = stack[:, np.arange(3000), labels]
-    gains = (truth / (fitted @ truth)).mean(axis=1)
+    wanted = targets(stack.mean(axis=0), labels)
+    gains = (wanted * stack / np.tensordot(fitted, stack, axes=1)).sum(axis=2).mean(axis=1)
     # No member, mixed in, would gain: by Jensen the loss is within log(max gain) of the least possible.
     assert np.log(gains.max()) < 1e-5
+
+
+@pytest.mark.parametrize("pool", ["arithmetic", "log"])
+def test_a_few_rows_hardly_part_the_members_and_many_do(pool):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 2000)
+    good, poor = (member_probabilities("soft", labels, 3, rng) for _ in range(2))
+    stack = np.stack([good, poor[rng.permutation(2000)]])
+    few, many = (fit_pool_weights(stack[:, :n], labels[:n], pool) for n in (3, 2000))
+    assert abs(few[0] - 0.5) < 0.2
+    assert many[0] > 0.9
+    with pytest.warns(UserWarning, match="Weighing 2 members was given 3 held-out rows"):
+        VotingEnsemble(members_of(stack), calibration=None, pool=pool).fit(np.arange(3)[:, None], labels[:3])
 
 
 def test_pools_against_loops():

@@ -23,6 +23,7 @@ from ferembed.estimators.voters import NEIGHBOURS, TEMPERATURES, HeldOut, best_k
 from ferembed.evaluation import evaluate_probabilities
 from ferembed.ties import TIE, first_of_the_best, most_probable
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100")
 seeds = pytest.mark.parametrize("seed", range(5))
 
 

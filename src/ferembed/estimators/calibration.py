@@ -9,14 +9,21 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss, safe_log, smooth, softmax
+from ferembed.estimators.evidence import CLASS_ROWS, evidence, targets, warn_of_little
+from ferembed.estimators.probabilities import (
+    Codes,
+    Floats,
+    as_probabilities,
+    cross_entropy,
+    safe_log,
+    smooth,
+    smoothings,
+    softmax,
+)
 from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
 from ferembed.ties import first_of_the_best
 
 CalibrationMethod = Literal["temperature", "vector", "isotonic", "dirichlet"]
-
-VOTE_SMOOTHING = 0.05
-"""Part of a vote that is made uniform before its logarithm, where votes hold exact zeros."""
 
 DIRICHLET_PENALTY = 1e-2
 """Off-diagonal and intercept regularisation (ODIR) of Dirichlet calibration, in the scale of Kull et al. (2019)."""
@@ -64,11 +71,12 @@ class TemperatureScaling:
     def fit(cls, proba: Floats, codes: Codes, sample_weight: Floats | None = None) -> TemperatureScaling:
         """The most likely temperature; on the data it is fitted to it is never less likely than 1.
 
-        Votes with exact zeros are tried with :data:`VOTE_SMOOTHING` and without, and the likelier of the two is kept.
-        Of equally likely ones, smoothing goes before none, and a temperature of 1 before another.
+        Votes with exact zeros are tried smoothed and not. Of equally likely ones smoothing goes before none, and a
+        temperature of 1 before another.
         """
-        fits = [cls(_best_temperature(smooth(proba, s), codes, sample_weight), s) for s in _smoothings(proba)]
-        return fits[first_of_the_best([log_loss(fit(proba), codes, sample_weight) for fit in fits])]
+        wanted = targets(proba, codes, sample_weight)
+        fits = [cls(_best_temperature(smooth(proba, s), wanted, sample_weight), s) for s in smoothings(proba)]
+        return fits[first_of_the_best([cross_entropy(fit(proba), wanted, sample_weight) for fit in fits])]
 
     def __call__(self, proba: ArrayLike) -> Floats:
         return softmax(safe_log(smooth(as_probabilities(proba), self.smoothing)) / self.temperature)
@@ -139,8 +147,6 @@ class DirichletCalibration(_LinearLogCalibration):
 class IsotonicCalibration:
     """For each class a rising step-and-slope function of its probability, then normalised (Zadrozny and Elkan 2002).
 
-    It overfits where a class has only a few dozen rows, and may then do harm.
-
     Parameters
     ----------
     knots : tuple of (tuple of float, tuple of float), one for each class
@@ -152,26 +158,26 @@ class IsotonicCalibration:
 
     @classmethod
     def fit(cls, proba: Floats, codes: Codes, sample_weight: Floats | None = None) -> IsotonicCalibration:
-        """One isotonic regression for each class against the rest.
+        """One isotonic regression for each class against the rest; one row more at 0 and at 1 says that these stay.
 
-        Its values are kept at ``1 / (n + 2)`` or above, so that ``n`` rows (or their weight) never rule a class out.
+        Values stay above ``1 / (n + 2)``: ``n`` rows, those of the prior among them, never rule a class out.
         """
         from sklearn.isotonic import IsotonicRegression
 
-        total = len(codes) if sample_weight is None else float(sample_weight.sum())
-        floor = 1.0 / (total + 2.0)
+        prior = CLASS_ROWS * proba.shape[1]
+        total = evidence(len(codes), sample_weight) + prior
+        rows = np.ones(len(codes)) if sample_weight is None else sample_weight
+        weights = np.concatenate([rows * total / rows.sum(), [1.0, 1.0]])
         knots = []
-        for code in range(proba.shape[1]):
-            regression = IsotonicRegression(y_min=floor, y_max=1.0, out_of_bounds="clip")
-            regression.fit(proba[:, code], (codes == code).astype(np.float64), sample_weight)
+        for column, wanted in zip(proba.T, targets(proba, codes, sample_weight, prior).T, strict=True):
+            regression = IsotonicRegression(y_min=1.0 / (total + 2.0), y_max=1.0, out_of_bounds="clip")
+            regression.fit(np.append(column, [0.0, 1.0]), np.append(wanted, [0.0, 1.0]), weights)
             knots.append((tuple(regression.X_thresholds_.tolist()), tuple(regression.y_thresholds_.tolist())))
         return cls(tuple(knots))
 
     def __call__(self, proba: ArrayLike) -> Floats:
         columns = as_probabilities(proba).T
-        raised = np.stack(
-            [np.interp(column, *knots) for column, knots in zip(columns, self.knots, strict=True)], axis=1
-        )
+        raised = np.stack([np.interp(*each) for each in zip(columns, *zip(*self.knots, strict=True), strict=True)], 1)
         result: Floats = raised / raised.sum(axis=1, keepdims=True)
         return result
 
@@ -189,6 +195,10 @@ def fit_calibration(
 ) -> Calibration:
     """Fit a calibration on held-out probabilities.
 
+    What the classifier said counts as :data:`~ferembed.estimators.evidence.PRIOR_ROWS` more rows, or
+    :data:`~ferembed.estimators.evidence.CLASS_ROWS` for each class where the method fits the classes apart: a few rows
+    correct it little, and thousands as they say.
+
     Parameters
     ----------
     method : {"temperature", "vector", "isotonic", "dirichlet"} or None
@@ -198,6 +208,12 @@ def fit_calibration(
     codes : array-like of int, shape (n,)
         Columns of the true classes, 0 to c - 1.
     sample_weight : array-like of float, shape (n,), optional
+        Whole numbers count as copies; of others only the ratios matter.
+
+    Warns
+    -----
+    UserWarning
+        If the rows are worth fewer than :data:`~ferembed.estimators.evidence.LITTLE`.
 
     Raises
     ------
@@ -206,8 +222,8 @@ def fit_calibration(
 
     Examples
     --------
-    >>> too_sure = [[0.99, 0.01]] * 4
-    >>> fit_calibration("temperature", too_sure, [0, 0, 0, 1])(too_sure)[0].round(3).tolist()
+    >>> too_sure = [[0.99, 0.01]] * 4000
+    >>> fit_calibration("temperature", too_sure, [0, 0, 0, 1] * 1000)(too_sure)[0].round(2).tolist()
     [0.75, 0.25]
     """
     if method is None:
@@ -223,6 +239,7 @@ def fit_calibration(
     if columns.size and not (columns.min() >= 0 and columns.max() < values.shape[1]):
         raise ValueError(f"True classes must be columns of the probabilities, 0 to {values.shape[1] - 1}.")
     weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    warn_of_little(f"Calibration by {method} was given", len(columns), weights)
     fitted: Calibration = _METHODS[method].fit(values, columns, weights)
     return fitted
 
@@ -255,17 +272,13 @@ def calibration_from_dict(saved: Mapping[str, Any]) -> Calibration:
     return calibration
 
 
-def _smoothings(proba: Floats) -> tuple[float, ...]:
-    return (0.0,) if (proba > 0).all() else (VOTE_SMOOTHING, 0.0)
-
-
-def _best_temperature(proba: Floats, codes: Codes, sample_weight: Floats | None) -> float:
+def _best_temperature(proba: Floats, wanted: Floats, sample_weight: Floats | None) -> float:
     from scipy.optimize import minimize_scalar
 
     log_proba = safe_log(proba)
 
     def loss(log_power: float) -> float:
-        return log_loss(softmax(np.exp(log_power) * log_proba), codes, sample_weight)
+        return cross_entropy(softmax(np.exp(log_power) * log_proba), wanted, sample_weight)
 
     # The loss is convex in the power, so that over its logarithm it has one valley.
     best = minimize_scalar(loss, bounds=(-10.0, 10.0), method="bounded", options={"xatol": 1e-10})
@@ -276,10 +289,11 @@ def _likeliest_map(
     proba: Floats, codes: Codes, sample_weight: Floats | None, penalty: Floats, free: NDArray[np.bool_]
 ) -> tuple[Floats, float]:
     fits = []
-    for smoothing in _smoothings(proba):
+    wanted = targets(proba, codes, sample_weight, CLASS_ROWS * proba.shape[1])
+    for smoothing in smoothings(proba):
         features = safe_log(smooth(proba, smoothing))
-        fitted = fit_softmax_map(features, codes, np.eye(*penalty.shape), penalty, sample_weight, free)
-        loss = log_loss(np.exp(apply_softmax_map(fitted, features)), codes, sample_weight)
+        fitted = fit_softmax_map(features, wanted, np.eye(*penalty.shape), penalty, sample_weight, free)
+        loss = cross_entropy(np.exp(apply_softmax_map(fitted, features)), wanted, sample_weight)
         fits.append((loss, fitted, smoothing))
     _, coefficients, smoothing = fits[first_of_the_best([loss for loss, *_ in fits])]
     return coefficients, smoothing

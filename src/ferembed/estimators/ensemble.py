@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.calibration import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
+from ferembed.estimators.evidence import warn_of_little
 from ferembed.estimators.held_out import (
     Labels,
     adopt_features,
@@ -183,6 +184,8 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
             for member, said in zip(members, answers, strict=True)
         ]
         self.calibrations_ = [fit_calibration(self.calibration, said, codes, weights) for said in proba]
+        if len(members) > 1:
+            warn_of_little(f"Weighing {len(members)} members was given", len(codes), weights)
         self._fit_joint(self._calibrated(proba), codes, weights)
         return self
 

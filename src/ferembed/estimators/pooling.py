@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from ferembed.estimators.probabilities import FLOOR, Codes, Floats, log_loss, log_softmax, safe_log
+from ferembed.estimators.evidence import targets
+from ferembed.estimators.probabilities import FLOOR, Codes, Floats, cross_entropy, log_softmax, safe_log
 from ferembed.ties import first_of_the_best
 
 Pool = Literal["arithmetic", "log"]
@@ -46,8 +47,10 @@ def pool_probabilities(stack: Floats, weights: Floats, pool: Pool) -> Floats:
 def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Floats | None = None) -> Floats:
     """Weights on the simplex under which the pool makes the true classes most likely.
 
-    The loss is convex in the weights. But for :data:`~ferembed.ties.TIE` the pool is never less likely than any single
-    member on these data: each member alone, which is a corner of the simplex, is compared with what the optimiser
+    What the pool says with equal weights counts as :data:`~ferembed.estimators.evidence.PRIOR_ROWS` more rows, so that
+    a few rows hardly part the members. The loss is convex in the weights. But for :data:`~ferembed.ties.TIE` the pool
+    is never less likely on these data than with equal weights. With the rows of the prior it is never less likely than
+    any single member either: each member alone, which is a corner of the simplex, is compared with what the optimiser
     found. Of equally likely weights, equal ones go before those that the optimiser found, and these before a member
     alone.
 
@@ -78,7 +81,8 @@ def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Flo
     equal = np.full(members, 1.0 / members)
     rows = np.ones(len(codes)) if sample_weight is None else sample_weight
     rows = rows / rows.sum()
-    loss = (_arithmetic_loss if pool == "arithmetic" else _log_loss)(stack, codes, rows)
+    wanted = targets(pool_probabilities(stack, equal, pool), codes, sample_weight)
+    loss = (_arithmetic_loss if pool == "arithmetic" else _log_loss)(stack, wanted, rows)
     found = minimize(
         loss,
         equal,
@@ -91,27 +95,26 @@ def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Flo
     weights = np.clip(found.x, 0.0, 1.0)
     optimum = [weights / weights.sum()] if weights.sum() > 0 else []
     candidates: list[Floats] = [equal, *optimum, *np.eye(members)]
-    losses = [log_loss(pool_probabilities(stack, each, pool), codes, sample_weight) for each in candidates]
+    losses = [cross_entropy(pool_probabilities(stack, each, pool), wanted, sample_weight) for each in candidates]
     return candidates[first_of_the_best(losses)]
 
 
-def _arithmetic_loss(stack: Floats, codes: Codes, rows: Floats) -> Loss:
-    truth = stack[:, np.arange(len(codes)), codes]
+def _arithmetic_loss(stack: Floats, wanted: Floats, rows: Floats) -> Loss:
+    aim = rows[:, None] * wanted
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        pooled = np.maximum(weights @ truth, FLOOR)
-        return -float(rows @ np.log(pooled)), -(truth / pooled) @ rows
+        pooled = np.maximum(np.tensordot(weights, stack, axes=1), FLOOR)
+        return -float((aim * np.log(pooled)).sum()), -np.einsum("mnc,nc->m", stack, aim / pooled)
 
     return loss
 
 
-def _log_loss(stack: Floats, codes: Codes, rows: Floats) -> Loss:
+def _log_loss(stack: Floats, wanted: Floats, rows: Floats) -> Loss:
     logs = safe_log(stack)
-    truth = logs[:, np.arange(len(codes)), codes]
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         log_pooled = log_softmax(np.tensordot(weights, logs, axes=1))
-        expected = np.einsum("mnc,nc->mn", logs, np.exp(log_pooled))
-        return -float(rows @ log_pooled[np.arange(len(codes)), codes]), (expected - truth) @ rows
+        missed = rows[:, None] * (np.exp(log_pooled) - wanted)
+        return -float(rows @ (wanted * log_pooled).sum(axis=1)), np.einsum("mnc,nc->m", logs, missed)
 
     return loss

@@ -13,6 +13,9 @@ Codes = NDArray[np.intp]
 FLOOR = 1e-12
 """Probabilities below this count as this wherever a logarithm is taken."""
 
+VOTE_SMOOTHING = 0.05
+"""Part of a vote that is made uniform before its logarithm, where votes hold exact zeros."""
+
 
 def as_probabilities(proba: ArrayLike) -> Floats:
     """The argument as float64 of shape ``(n, c)``, once it is seen to hold distributions.
@@ -52,6 +55,11 @@ def smooth(proba: Floats, amount: float) -> Floats:
     """
     mixed: Floats = (1.0 - amount) * proba + amount / proba.shape[1]
     return mixed
+
+
+def smoothings(proba: Floats) -> tuple[float, ...]:
+    """The amounts of smoothing to try: none, and :data:`VOTE_SMOOTHING` first where a probability is exactly zero."""
+    return (0.0,) if (proba > 0).all() else (VOTE_SMOOTHING, 0.0)
 
 
 def safe_log(proba: Floats) -> Floats:
@@ -97,6 +105,19 @@ def log_loss(proba: Floats, codes: Codes, sample_weight: Floats | None = None) -
     0.4904
     """
     return float(np.average(-safe_log(proba[np.arange(len(codes)), codes]), weights=sample_weight))
+
+
+def cross_entropy(proba: Floats, targets: Floats, sample_weight: Floats | None = None) -> float:
+    """Mean negative log-likelihood of target distributions, both of shape (n, c), in nats.
+
+    As :func:`log_loss`, which it equals where each target is certain.
+
+    Examples
+    --------
+    >>> round(cross_entropy(np.array([[0.5, 0.5], [0.25, 0.75]]), np.eye(2)), 4)
+    0.4904
+    """
+    return float(np.average(-(targets * safe_log(proba)).sum(axis=1), weights=sample_weight))
 
 
 def probabilities_of(estimator: Any, X: Any) -> Floats:

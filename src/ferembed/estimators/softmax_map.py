@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, log_softmax
+from ferembed.estimators.probabilities import Floats, log_softmax
 from ferembed.ties import first_of_the_best
 
 
@@ -16,7 +16,7 @@ def apply_softmax_map(coefficients: Floats, features: Floats) -> Floats:
 
 def fit_softmax_map(
     features: Floats,
-    codes: Codes,
+    targets: Floats,
     start: Floats,
     penalty: Floats,
     sample_weight: Floats | None = None,
@@ -24,15 +24,15 @@ def fit_softmax_map(
 ) -> Floats:
     """Multinomial logistic regression drawn towards a given map.
 
-    Minimises the mean negative log-likelihood plus ``sum(penalty * (coefficients - start) ** 2)`` by L-BFGS. Since the
+    Minimises the mean cross-entropy plus ``sum(penalty * (coefficients - start) ** 2)`` by L-BFGS. Since the
     penalty vanishes at ``start``, the result is never less likely than ``start`` on the data it is fitted to; where it
     would be no likelier, it is ``start``.
 
     Parameters
     ----------
     features : ndarray of float64, shape (n, p)
-    codes : ndarray of int, shape (n,)
-        True classes, 0 to c - 1.
+    targets : ndarray of float64, shape (n, c)
+        What each row is, as a distribution over the classes.
     start, penalty : ndarray of float64, shape (c, p + 1)
         The map to start from and be drawn to, its last column the bias, and how strongly each coefficient is drawn.
     sample_weight : ndarray of float64, shape (n,), optional
@@ -46,10 +46,8 @@ def fit_softmax_map(
     from scipy.optimize import minimize
 
     free = np.ones(start.shape, dtype=bool) if free is None else free
-    weights = np.ones(len(codes)) if sample_weight is None else sample_weight
+    weights = np.ones(len(targets)) if sample_weight is None else sample_weight
     weights = weights / weights.sum()
-    truth = np.zeros((len(codes), len(start)))
-    truth[np.arange(len(codes)), codes] = 1.0
 
     def placed(values: Floats) -> Floats:
         coefficients = start.copy()
@@ -60,8 +58,8 @@ def fit_softmax_map(
         coefficients = placed(values)
         drift = coefficients - start
         log_proba = apply_softmax_map(coefficients, features)
-        loss = -float(weights @ log_proba[truth > 0]) + float((penalty * drift**2).sum())
-        error = weights[:, None] * (np.exp(log_proba) - truth)
+        loss = -float(weights @ (targets * log_proba).sum(axis=1)) + float((penalty * drift**2).sum())
+        error = weights[:, None] * (np.exp(log_proba) - targets)
         gradient = np.column_stack([error.T @ features, error.sum(axis=0)]) + 2.0 * penalty * drift
         return loss, gradient[free]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ferembed.estimators.calibration import CalibrationMethod
 from ferembed.estimators.ensemble import CalibratedEnsemble
+from ferembed.estimators.evidence import evidence
 from ferembed.estimators.pooling import fit_pool_weights
 from ferembed.estimators.probabilities import Codes, Floats, safe_log
 from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
@@ -18,8 +19,8 @@ class StackingEnsemble(CalibratedEnsemble):
     """Learns from validation data which member to trust for which class (Wolpert 1992).
 
     A multinomial logistic regression on the calibrated members' log-probabilities, drawn towards the log-opinion pool
-    with the most likely weights instead of towards zero. On the data that fit it, its negative log-likelihood is
-    therefore never worse than that pool's, nor than that of its best calibrated member.
+    with the most likely weights, as :class:`VotingEnsemble` finds them, instead of towards zero. On the data that fit
+    it, its negative log-likelihood is therefore never worse than that pool's.
 
     Parameters
     ----------
@@ -76,9 +77,8 @@ class StackingEnsemble(CalibratedEnsemble):
             raise ValueError(f"C must be above 0; got {self.C!r}.")
         pool = fit_pool_weights(stack, codes, "log", weights)
         start = np.column_stack([np.kron(pool, np.eye(len(self.classes_))), np.zeros(len(self.classes_))])
-        rows = len(codes) if weights is None else weights.sum()
-        penalty = np.full(start.shape, 1.0 / (2.0 * self.C * rows))
-        self.coef_ = fit_softmax_map(_features(stack), codes, start, penalty, weights)
+        penalty = np.full(start.shape, 1.0 / (2.0 * self.C * evidence(len(codes), weights)))
+        self.coef_ = fit_softmax_map(_features(stack), np.eye(len(self.classes_))[codes], start, penalty, weights)
 
     def _join(self, stack: Floats) -> Floats:
         result: Floats = np.exp(apply_softmax_map(self.coef_, _features(stack)))

@@ -14,9 +14,9 @@ from ferembed.estimators.probabilities import Codes, Floats
 class VotingEnsemble(CalibratedEnsemble):
     """Calibrated members vote, each with the weight that the validation data make most likely.
 
-    On the data that fit its weights the ensemble's negative log-likelihood is, but for rounding, never worse than that
-    of its best calibrated member. With the default calibration, it is never worse than the best member's before
-    calibration.
+    On the data that fit its weights the ensemble's negative log-likelihood is, but for rounding, never worse than with
+    equal weights. These count as :data:`~ferembed.estimators.evidence.PRIOR_ROWS` more rows: beside many rows it is
+    not worse than its best calibrated member's either.
 
     Parameters
     ----------

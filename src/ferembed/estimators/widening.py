@@ -48,7 +48,7 @@ def widened(head: SoftmaxHead, embeddings: NDArray[Any], codes: Codes, classes: 
     free[trained:] = True
     penalty = np.full(start.shape, 0.5 / len(codes))
     penalty[:, -1] = _STEADY
-    found = fit_softmax_map(embeddings.astype(np.float64), codes, start, penalty, free=free)
+    found = fit_softmax_map(embeddings.astype(np.float64), np.eye(classes)[codes], start, penalty, free=free)
     return SoftmaxHead.from_weights(found[:, :-1], found[:, -1], np.arange(classes))
 
 
