@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.ensemble import AdaBoostClassifier
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.preprocessing import normalize
 
@@ -23,6 +24,8 @@ def naive_probabilities(X, votes, queries, *, k, weights, temperature=0.1, balan
     """Class probabilities of each query, one neighbour and one class at a time."""
     rows, classes = votes.shape
     copies = np.ones(rows) if copies is None else copies
+    if (copies % 1).any():
+        copies = copies / copies[copies > 0].mean()
     mass = [sum(copies[row] * votes[row, c] for row in range(rows)) for c in range(classes)]
     answers = []
     for query in queries:
@@ -88,6 +91,29 @@ def test_votes_equal_the_loops(weights, k, temperature, balanced, smoothing, sof
     fitted = knn(**options).fit(X, y, votes=votes if soft else None, sample_weight=copies)
     expected = naive_probabilities(X, votes, X[:5] + 0.1, copies=copies, **options)
     assert_allclose(fitted.predict_proba(X[:5] + 0.1), expected, rtol=2e-4, atol=1e-6)
+
+
+def test_only_ratios_of_fractional_weights_matter(tmp_path):
+    X, y = clouds()
+    even, uneven = np.full(90, 1 / 90), np.random.default_rng(0).dirichlet(np.ones(90))
+    plain, weighted = knn().fit(X, y), knn(balanced=True).fit(X, y, sample_weight=uneven)
+    assert_allclose(knn().fit(X, y, sample_weight=even).predict_proba(X), plain.predict_proba(X), atol=1e-6)
+    scaled = knn(balanced=True).fit(X, y, sample_weight=0.37 * uneven)
+    assert_allclose(scaled.predict_proba(X), weighted.predict_proba(X), rtol=1e-6)
+    grown = knn(balanced=True).fit(X[:40], y[:40], sample_weight=uneven[:40])
+    grown.partial_fit(X[40:], y[40:], sample_weight=uneven[40:])
+    assert_allclose(grown.predict_proba(X), weighted.predict_proba(X), rtol=1e-6)
+    weighted.save(tmp_path / "knn")
+    loaded = KNNClassifier.load(tmp_path / "knn").partial_fit(X, y, sample_weight=uneven)
+    twice = weighted.partial_fit(X, y, sample_weight=uneven)
+    assert_allclose(loaded.predict_proba(X), twice.predict_proba(X), rtol=1e-6)
+
+
+def test_boosting_loses_nothing_by_its_weights():
+    X, y = clouds(600, spread=1.3)
+    boosted = AdaBoostClassifier(knn(k=9), n_estimators=3).fit(X[:400], y[:400])
+    first = boosted.estimators_[0]
+    assert_allclose(first.predict_proba(X[400:]), knn(k=9).fit(X[:400], y[:400]).predict_proba(X[400:]), atol=1e-6)
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])

@@ -39,7 +39,7 @@ class Gallery:
 
     class_mass: NDArray[np.float64]
     _weights: GrowingArray | None
-    _lightest: NDArray[np.float64] | None
+    _neighbours: tuple[NDArray[np.float64], NDArray[np.float64]] | None
 
     def __init__(self, index: Index, classes: int) -> None:
         self.index = index
@@ -58,8 +58,11 @@ class Gallery:
 
     @property
     def weights(self) -> NDArray[np.float64] | None:
-        """Row weights, (n,), None where all are 1; a view that holds until the next change."""
-        return None if self._weights is None else self._weights.rows
+        """As how many neighbours each row counts, (n,), None where all were given as 1; holds until the next change.
+
+        Weights that are whole numbers are copies. Others are divided by their mean, so that only ratios matter.
+        """
+        return None if self._weights is None else self._counted()[0]
 
     def __len__(self) -> int:
         return len(self.index)
@@ -75,7 +78,7 @@ class Gallery:
         self._votes.append(votes)
         self._codes.append(np.where(given > 0, codes, -1))
         self.class_mass = self.class_mass + given @ votes
-        self._lightest = None
+        self._neighbours = None
         kept = np.flatnonzero(given > 0)
         self.index.add(vectors if len(kept) == added else vectors[kept], ids=start + kept)
 
@@ -83,7 +86,7 @@ class Gallery:
         """Make room for more classes: the old ones move to ``columns`` of ``classes``."""
         votes = np.zeros((len(self.votes), classes), dtype=np.float32)
         votes[:, columns] = self.votes
-        self._put(votes, np.where(self.codes < 0, -1, columns[self.codes]), self.weights)
+        self._put(votes, np.where(self.codes < 0, -1, columns[self.codes]), self._given())
 
     def forget(self, code: int) -> None:
         """Take out a class: every row with this hard label, and the other rows' votes for it."""
@@ -91,15 +94,13 @@ class Gallery:
         self.index.remove(rows)
         self.votes[rows] = 0.0
         codes = np.where(self.codes == code, -1, self.codes - (self.codes > code))
-        self._put(np.delete(self.votes, code, axis=1), codes, self.weights)
+        self._put(np.delete(self.votes, code, axis=1), codes, self._given())
 
     def reach(self, k: int) -> int:
         """Number of nearest rows that surely hold ``k`` units of weight; all rows where there are fewer."""
-        if self.weights is None:
+        if self._weights is None:
             return min(k, len(self))
-        if self._lightest is None:
-            self._lightest = np.cumsum(np.sort(self.weights[self.codes >= 0]))
-        return min(int(np.searchsorted(self._lightest, k)) + 1, len(self))
+        return min(int(np.searchsorted(self._counted()[1], k)) + 1, len(self))
 
     def search(self, queries: Floats, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Cosine similarities and row numbers of the ``count`` nearest rows, both (q, count), nearest first."""
@@ -115,7 +116,8 @@ class Gallery:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The tables by name; the index saves itself."""
         tables: dict[str, NDArray[Any]] = {"votes": self.votes, "codes": self.codes}
-        return tables if self.weights is None else {**tables, "weights": self.weights}
+        given = self._given()
+        return tables if given is None else {**tables, "weights": given}
 
     @classmethod
     def from_arrays(cls, index: Index, arrays: Mapping[str, NDArray[Any]]) -> Gallery:
@@ -124,12 +126,25 @@ class Gallery:
         gallery._put(arrays["votes"], arrays["codes"], arrays.get("weights"))
         return gallery
 
+    def _given(self) -> NDArray[np.float64] | None:
+        return None if self._weights is None else self._weights.rows
+
+    def _counted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The weights in neighbours, and as how many the lightest 1, 2, ... rows count together."""
+        if self._neighbours is None:
+            assert self._weights is not None
+            given, present = self._weights.rows, self.codes >= 0
+            whole = bool((given[present] == np.rint(given[present])).all())
+            weights = given.copy() if whole else given / given[present].mean()
+            self._neighbours = weights, np.cumsum(np.sort(weights[present]))
+        return self._neighbours
+
     def _put(self, votes: NDArray[np.float32], codes: NDArray[np.int64], weights: NDArray[np.float64] | None) -> None:
         self._votes, self._codes = grown(votes), grown(codes)
         self._weights = None if weights is None else grown(weights)
         present = codes >= 0
         self.class_mass = (present * 1.0 if weights is None else weights * present) @ votes
-        self._lightest = None
+        self._neighbours = None
 
 
 def grown(rows: NDArray[Any]) -> GrowingArray:

@@ -39,9 +39,8 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     k : int or "auto", default=30
-        Units of row weight that vote: with no ``sample_weight``, the number of neighbours. ``"auto"`` takes the one
-        of 1, 2, 3, 5, 7, 10, ... 200 under which the gallery's own labels are most likely, each row being asked
-        without itself.
+        Neighbours that vote, a row of weight 2 as two of them. ``"auto"`` takes the one of 1, 2, 3, 5, 7, 10, ... 200
+        under which the gallery's own labels are most likely, each row being asked without itself.
     weights : {"softmax", "distance", "uniform"}, default="softmax"
         A neighbour's weight: ``exp(similarity / temperature)``, the inverse of its cosine distance, or 1.
     temperature : float or "auto", default=0.1
@@ -84,7 +83,7 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
     Notes
     -----
     Softmax votes are those of Wu et al., "Unsupervised Feature Learning via Non-Parametric Instance Discrimination"
-    (2018). A row with sample weight 2 counts as two copies of itself, among the ``k`` as in the vote.
+    (2018). A row of twice the weight counts twice, among the ``k`` as in the vote.
 
     The likelihood behind ``"auto"`` leaves out the row itself, not other images of the same photograph: copies in
     the gallery draw it towards a small ``k``. With prototypes, rows are asked against prototypes they helped to make.
@@ -141,7 +140,8 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         y : array-like, shape (n,)
             Class labels.
         sample_weight : array-like of float, shape (n,), optional
-            How many copies of itself each row counts for; not negative.
+            Not negative. Whole numbers are copies of a row; of any others only the ratios matter, and a row of mean
+            weight counts as one neighbour.
         votes : array-like of float, shape (n, c), optional
             What each row votes for in place of its label, such as annotators' counts or shares; rows are scaled to
             sum 1, and a row of zeros abstains: it takes its place among the ``k`` and says nothing. Columns follow
