@@ -1,5 +1,6 @@
 """Members from elsewhere: functions, torch modules, ONNX files, tables of probabilities."""
 
+import pickle
 import subprocess
 import sys
 
@@ -116,6 +117,28 @@ def test_onnx_files_give_what_the_model_gives(tmp_path, model):
     assert VotingEnsemble([("onnx", member)]).fit(X, names).score(X, names) > 0.6
     with pytest.raises(FileNotFoundError, match="no ONNX file"):
         ONNXMember(tmp_path / "other.onnx", CLASSES).predict_proba(X)
+
+
+def test_a_parameter_that_is_set_after_use_counts(tmp_path, model):
+    """Whatever was made of the old parameter, a session or a table, must go; a copy takes nothing of it along."""
+    softmax, X, _ = model
+    proba, ids = softmax.predict_proba(X), np.arange(len(X))
+    write_table(tmp_path / "a.csv", ids, proba)
+    write_table(tmp_path / "b.csv", ids, proba[:, ::-1])
+    table = TableMember(tmp_path / "a.csv", CLASSES, id_column="face")
+    table.predict_proba(ids)
+    np.testing.assert_allclose(table.set_params(path=tmp_path / "b.csv").predict_proba(ids), proba[:, ::-1])
+    np.testing.assert_allclose(table.set_params(classes=CLASSES[::-1]).predict_proba(ids), proba)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(table)).predict_proba(ids), proba)
+    with pytest.raises(ValueError, match="lacks the column 'id'"):
+        table.set_params(id_column="id").predict_proba(ids)
+    weight, bias = softmax.coef_.astype(np.float32), softmax.intercept_.astype(np.float32)
+    write_linear_onnx(tmp_path / "a.onnx", weight, bias)
+    write_linear_onnx(tmp_path / "b.onnx", weight[::-1].copy(), bias[::-1].copy())
+    network = ONNXMember(tmp_path / "a.onnx", CLASSES)
+    network.predict_proba(X)
+    np.testing.assert_allclose(network.set_params(path=tmp_path / "b.onnx").predict_proba(X), proba[:, ::-1], atol=1e-5)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(network)).predict_proba(X), proba[:, ::-1], atol=1e-5)
 
 
 def test_without_onnxruntime_the_sentence_says_what_to_install(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,7 @@ from ferembed.estimators.probabilities import Floats, as_probabilities, softmax
 from ferembed.ties import most_probable
 
 Output = Literal["logits", "probabilities"]
+Made = TypeVar("Made")
 
 
 class FittedMember(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -55,6 +56,18 @@ class FittedMember(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"(n, {len(self.classes)}); it gave {values.shape}."
             )
         return softmax(values) if output == "logits" else as_probabilities(values)
+
+    def _made(self, make: Callable[..., Made], *parameters: Any) -> Made:
+        """What ``make`` makes of these parameters, kept until they are others."""
+        kept: tuple[Any, Any] | None = self.__dict__.get("_kept")
+        if kept is None or kept[0] != parameters:
+            kept = parameters, make(*parameters)
+            self._kept = kept
+        made: Made = kept[1]
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_kept"}
 
     def __sklearn_clone__(self) -> FittedMember:
         return self
@@ -146,16 +159,12 @@ class ONNXMember(FittedMember):
         ValueError
             If the network's output has another shape or, said to be probabilities, is not.
         """
-        if not hasattr(self, "_session"):
-            self._session = _onnx_session(Path(self.path))
+        session = self._made(_onnx_session, Path(self.path))
         rows = np.asarray(X, dtype=np.float32)
-        name = self._session.get_inputs()[0].name
+        name = session.get_inputs()[0].name
         starts = range(0, len(rows), self.batch_size)
-        parts = [self._session.run(None, {name: rows[start : start + self.batch_size]})[0] for start in starts]
+        parts = [session.run(None, {name: rows[start : start + self.batch_size]})[0] for start in starts]
         return self._probabilities(np.concatenate(parts), self.output)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_session"}
 
 
 class TableMember(FittedMember):
@@ -190,34 +199,34 @@ class TableMember(FittedMember):
             If the file lacks a column or an id that is asked for, names an id twice, or holds a row that is not a
             distribution.
         """
-        if not hasattr(self, "_rows"):
-            self._rows = self._read()
+        columns = tuple(str(name) for name in self.classes)
+        rows = self._made(_read_table, Path(self.path), columns, self.id_column)
         ids = [str(row_id) for row_id in np.asarray(X).ravel()]
-        missing = next((row_id for row_id in ids if row_id not in self._rows), None)
+        missing = next((row_id for row_id in ids if row_id not in rows), None)
         if missing is not None:
             raise ValueError(f"{self.path} has no row with {self.id_column} {missing!r}.")
-        return np.array([self._rows[row_id] for row_id in ids]).reshape(len(ids), len(self.classes))
+        return np.array([rows[row_id] for row_id in ids]).reshape(len(ids), len(self.classes))
 
-    def _read(self) -> dict[str, Floats]:
-        columns = [str(name) for name in self.classes]
-        rows: dict[str, Floats] = {}
-        with open(self.path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            absent = [name for name in (self.id_column, *columns) if name not in (reader.fieldnames or [])]
-            if absent:
-                raise ValueError(f"{self.path} lacks the column {absent[0]!r}; it has {reader.fieldnames}.")
-            for row in reader:
-                place, row_id = f"{self.path}, line {reader.line_num}", row[self.id_column]
-                if row_id in rows:
-                    raise ValueError(f"{place}: the {self.id_column} {row_id!r} occurs twice.")
-                try:
-                    rows[row_id] = as_probabilities([[float(row[name]) for name in columns]])[0]
-                except (TypeError, ValueError) as error:
-                    columns_wanted = ", ".join(columns)
-                    raise ValueError(
-                        f"{place}: {columns_wanted} must be numbers of 0 or more that sum to 1."
-                    ) from error
-        return rows
+
+def _read_table(path: Path, columns: Sequence[str], id_column: str) -> dict[str, Floats]:
+    """The probabilities of each id."""
+    rows: dict[str, Floats] = {}
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        absent = [name for name in (id_column, *columns) if name not in (reader.fieldnames or [])]
+        if absent:
+            raise ValueError(f"{path} lacks the column {absent[0]!r}; it has {reader.fieldnames}.")
+        for row in reader:
+            place, row_id = f"{path}, line {reader.line_num}", row[id_column]
+            if row_id in rows:
+                raise ValueError(f"{place}: the {id_column} {row_id!r} occurs twice.")
+            try:
+                rows[row_id] = as_probabilities([[float(row[name]) for name in columns]])[0]
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{place}: {', '.join(columns)} must be numbers of 0 or more that sum to 1."
+                ) from error
+    return rows
 
 
 def _onnx_session(path: Path) -> Any:
