@@ -11,13 +11,20 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from ferembed.estimators import FunctionMember, StackingEnsemble, VotingEnsemble, fit_pool_weights, pool_probabilities
+from ferembed.estimators import (
+    CalibratedClassifier,
+    FunctionMember,
+    StackingEnsemble,
+    VotingEnsemble,
+    fit_pool_weights,
+    pool_probabilities,
+)
 from ferembed.estimators.evidence import targets
 from ferembed.estimators.probabilities import cross_entropy, log_loss
 from ferembed.storage import StorageError
 from ferembed.ties import TIE
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100")
+pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100", "ignore:.* of which y holds no row")
 KINDS = ["perfect", "wrong", "uniform", "constant", "votes", "soft"]
 ENSEMBLES = [
     pytest.param(VotingEnsemble, {"pool": "arithmetic"}, id="arithmetic"),
@@ -173,6 +180,45 @@ def test_members_with_other_classes_and_other_orders_are_joined_by_name():
     assert vote.classes_.tolist() == ["angry", "happy", "sad"]
     members = vote.member_probabilities(np.zeros((1, 1)))
     np.testing.assert_allclose(members[:, 0], [[0.3, 0.7, 0.0], [0.6, 0.2, 0.2]], atol=1e-9)
+
+
+class Framed(GaussianNB):
+    """Says its probabilities in a frame, classes last to first."""
+
+    def predict_proba(self, X):
+        import pandas as pd
+
+        return pd.DataFrame(super().predict_proba(X), columns=self.classes_).iloc[:, ::-1]
+
+
+@pytest.mark.parametrize(("kind", "options"), ENSEMBLES)
+def test_frames_of_answers_are_read_by_their_columns_names(blobs, kind, options):
+    pd = pytest.importorskip("pandas")
+    X, y, X_val, y_val, X_new, _ = blobs
+    plain, framed = GaussianNB().fit(X, y), Framed().fit(X, y)
+    called = FunctionMember(framed.predict_proba, framed.classes_)
+    expected = kind([("nb", FrozenEstimator(plain))], **options).fit(X_val, y_val).predict_proba(X_new)
+    for member in (FrozenEstimator(framed), called):
+        joined = kind([("nb", member)], **options).fit(X_val, y_val).predict_proba(X_new)
+        np.testing.assert_allclose(joined, expected)
+    np.testing.assert_allclose(called.predict_proba(X_new), plain.predict_proba(X_new))
+    unnamed = FunctionMember(lambda X: pd.DataFrame(plain.predict_proba(X)), list("abcd"))
+    np.testing.assert_allclose(unnamed.predict_proba(X_new), plain.predict_proba(X_new))
+    with pytest.raises(ValueError, match="one column for each class: 0 are named sad; its columns are fear, joy"):
+        FunctionMember(lambda X: pd.DataFrame({"fear": [0.5], "joy": [0.5]}), ["joy", "sad"]).predict_proba(X[:1])
+
+
+def test_a_class_that_no_row_shows_is_warned_of(blobs):
+    X, y, X_val, y_val, *_ = blobs
+    members = [
+        ("nb", FrozenEstimator(GaussianNB().fit(X, y))),
+        ("two", FrozenEstimator(GaussianNB().fit(X[y < 2], y[y < 2]))),
+    ]
+    shown = y_val < 2
+    with pytest.warns(UserWarning, match="The member nb knows 2, 3, of which y holds no row"):
+        VotingEnsemble(members).fit(X_val[shown], y_val[shown])
+    with pytest.warns(UserWarning, match="knows 2, 3, of which y holds no row"):
+        CalibratedClassifier(members[0][1]).fit(X_val[shown], y_val[shown])
 
 
 def test_a_shared_order_of_classes_is_kept():

@@ -23,7 +23,7 @@ from ferembed.estimators.voters import NEIGHBOURS, TEMPERATURES, HeldOut, best_k
 from ferembed.evaluation import evaluate_probabilities
 from ferembed.ties import TIE, first_of_the_best, most_probable
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100")
+pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100", "ignore:.* of which y holds no row")
 seeds = pytest.mark.parametrize("seed", range(5))
 
 

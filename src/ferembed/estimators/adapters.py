@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ferembed.estimators.held_out import Labels
-from ferembed.estimators.probabilities import Floats, as_probabilities, softmax
+from ferembed.estimators.probabilities import Floats, as_probabilities, in_order, softmax
 from ferembed.ties import most_probable
 
 Output = Literal["logits", "probabilities"]
@@ -48,8 +48,8 @@ class FittedMember(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels: Labels = self.classes_[most_probable(self.predict_proba(X))]
         return labels
 
-    def _probabilities(self, outputs: ArrayLike, output: Output) -> Floats:
-        values: Floats = np.asarray(outputs, dtype=np.float64)
+    def _probabilities(self, outputs: Any, output: Output) -> Floats:
+        values: Floats = np.asarray(in_order(outputs, self.classes), dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.classes):
             raise ValueError(
                 f"{type(self).__name__} has {len(self.classes)} classes, so its model must give shape "
@@ -82,7 +82,7 @@ class FunctionMember(FittedMember):
     Parameters
     ----------
     function : callable
-        Takes ``X`` and gives an array of shape ``(n, c)``.
+        Takes ``X`` and gives an array of shape ``(n, c)``, or a data frame, whose columns are read by name.
     classes : sequence of str or int
         The class of each column.
     output : {"probabilities", "logits"}, default="probabilities"

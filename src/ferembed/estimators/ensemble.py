@@ -27,6 +27,7 @@ from ferembed.estimators.held_out import (
     held_out,
     routed_fit_params,
     router,
+    warn_of_absent,
 )
 from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
 from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
@@ -176,9 +177,10 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
     ) -> Any:
         self.estimators_ = members
         self.classes_ = common_classes(members)
-        for member in members:
-            adopt_features(self, member)
         codes = encoded(labels, self.classes_)
+        for (name, _), member in zip(self.estimators, members, strict=True):
+            adopt_features(self, member)
+            warn_of_absent(labels, np.asarray(member.classes_), f"The member {name}")
         proba = [
             aligned(said, np.asarray(member.classes_), self.classes_)
             for member, said in zip(members, answers, strict=True)

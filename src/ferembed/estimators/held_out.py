@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -95,6 +96,17 @@ def adopt_features(owner: Any, member: Any) -> None:
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(member, name):
             setattr(owner, name, getattr(member, name))
+
+
+def warn_of_absent(labels: Labels, classes: Labels, who: str) -> None:
+    """Warn of classes of which there is no label; ``who`` knows them and begins the sentence."""
+    absent = classes[~np.isin(classes, labels)]
+    if absent.size:
+        warnings.warn(
+            f"{who} knows {', '.join(map(str, absent))}, of which y holds no row: what it says of it goes unmeasured.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def common_classes(members: Iterable[Any]) -> Labels:

@@ -120,11 +120,35 @@ def cross_entropy(proba: Floats, targets: Floats, sample_weight: Floats | None =
     return float(np.average(-(targets * safe_log(proba)).sum(axis=1), weights=sample_weight))
 
 
-def probabilities_of(estimator: Any, X: Any) -> Floats:
-    """Class probabilities of a fitted classifier, shape ``(n, c)``.
+def in_order(answers: Any, classes: ArrayLike) -> Any:
+    """A classifier's answers with their columns in the order of ``classes``: a data frame's are read by name.
 
-    A classifier without ``predict_proba`` (a linear SVM, say) gives the softmax of its ``decision_function``, which
-    ranks as the scores do and means little until it is calibrated.
+    A frame none of whose columns is named as a class is read by position, like an array; so is an array.
+
+    Raises
+    ------
+    ValueError
+        If a frame has columns for some of the classes only, or two for one.
+    """
+    if not hasattr(answers, "columns"):
+        return answers
+    names, wanted = [str(name) for name in answers.columns], [str(label) for label in np.asarray(classes).tolist()]
+    if not set(wanted) & set(names):
+        return np.asarray(answers)
+    for label in wanted:
+        if names.count(label) != 1:
+            raise ValueError(
+                f"A frame of answers needs one column for each class: {names.count(label)} are named {label}; "
+                f"its columns are {', '.join(names)}."
+            )
+    return np.asarray(answers)[:, [names.index(label) for label in wanted]]
+
+
+def probabilities_of(estimator: Any, X: Any) -> Floats:
+    """Class probabilities of a fitted classifier, shape ``(n, c)``, columns in the order of its ``classes_``.
+
+    A data frame's columns are read by name. A classifier without ``predict_proba`` (a linear SVM, say) gives the
+    softmax of its ``decision_function``, which ranks as the scores do and means little until it is calibrated.
 
     Raises
     ------
@@ -132,10 +156,10 @@ def probabilities_of(estimator: Any, X: Any) -> Floats:
         If it has neither.
     """
     if hasattr(estimator, "predict_proba"):
-        return as_probabilities(estimator.predict_proba(X))
+        return as_probabilities(in_order(estimator.predict_proba(X), estimator.classes_))
     if not hasattr(estimator, "decision_function"):
         raise TypeError(f"{type(estimator).__name__} has neither predict_proba nor decision_function.")
-    scores: Floats = np.asarray(estimator.decision_function(X), dtype=np.float64)
+    scores: Floats = np.asarray(in_order(estimator.decision_function(X), estimator.classes_), np.float64)
     if scores.ndim == 1:
         scores = np.stack([np.zeros_like(scores), scores], axis=1)
     return softmax(scores)

@@ -19,6 +19,7 @@ from ferembed.estimators.held_out import (
     held_out,
     routed_fit_params,
     router,
+    warn_of_absent,
 )
 from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
 
@@ -40,7 +41,9 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # 
         self.estimator_, answers = held_out(self.estimator, X, labels, self.cv, params, response)
         self.classes_ = np.asarray(self.estimator_.classes_)
         adopt_features(self, self.estimator_)
-        return answers, encoded(labels, self.classes_), weights
+        codes = encoded(labels, self.classes_)
+        warn_of_absent(labels, self.classes_, type(self.estimator_).__name__)
+        return answers, codes, weights
 
     def get_metadata_routing(self) -> MetadataRouter:
         """How scikit-learn's metadata routing passes ``sample_weight`` on to the estimator's ``fit``."""
