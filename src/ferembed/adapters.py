@@ -94,6 +94,8 @@ class TorchMember(FittedMember):
         parameter = next(self.module.parameters(), None)
         device = parameter.device if parameter is not None else torch.device("cpu")
         rows = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32))
+        if not len(rows):
+            return np.empty((0, len(self.classes)))
         training = self.module.training
         self.module.eval()
         try:

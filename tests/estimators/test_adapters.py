@@ -31,15 +31,20 @@ def write_table(path, ids, proba, header="face,angry,happy,sad"):
     return path
 
 
-def write_linear_onnx(path, weight, bias):
+def write_linear_onnx(path, weight, bias, *, kind="FLOAT", batch="n"):
+    """Logits of a linear map, and the same times two as a second output."""
     pytest.importorskip("onnxruntime", reason="onnxruntime is an extra: pip install 'ferembed[onnx]'")
     onnx = pytest.importorskip("onnx", reason="onnx is an extra: pip install 'ferembed[onnx]'")
-    helper, numpy_helper, kind = onnx.helper, onnx.numpy_helper, onnx.TensorProto.FLOAT
+    helper, numpy_helper, floats = onnx.helper, onnx.numpy_helper, onnx.TensorProto.FLOAT
     graph = helper.make_graph(
-        [helper.make_node("Gemm", ["X", "W", "b"], ["logits"], transB=1)],
+        [
+            helper.make_node("Cast", ["X"], ["x"], to=floats),
+            helper.make_node("Gemm", ["x", "W", "b"], ["logits"], transB=1),
+            helper.make_node("Add", ["logits", "logits"], ["doubled"]),
+        ],
         "softmax",
-        [helper.make_tensor_value_info("X", kind, ["n", weight.shape[1]])],
-        [helper.make_tensor_value_info("logits", kind, ["n", len(weight)])],
+        [helper.make_tensor_value_info("X", getattr(onnx.TensorProto, kind), [batch, weight.shape[1]])],
+        [helper.make_tensor_value_info(name, floats, [batch, len(weight)]) for name in ("logits", "doubled")],
         [numpy_helper.from_array(weight, "W"), numpy_helper.from_array(bias, "b")],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
@@ -117,6 +122,57 @@ def test_onnx_files_give_what_the_model_gives(tmp_path, model):
     assert VotingEnsemble([("onnx", member)]).fit(X, names).score(X, names) > 0.6
     with pytest.raises(FileNotFoundError, match="no ONNX file"):
         ONNXMember(tmp_path / "other.onnx", CLASSES).predict_proba(X)
+
+
+@pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE", "UINT8", "INT64"])
+@pytest.mark.parametrize("batch", ["n", 1, 8])
+def test_onnx_files_of_any_input_type_and_batch_size(tmp_path, model, kind, batch):
+    softmax, X, _ = model
+    weight, bias = softmax.coef_.astype(np.float32), softmax.intercept_.astype(np.float32)
+    write_linear_onnx(tmp_path / "a.onnx", weight, bias, kind=kind, batch=batch)
+    rows = np.round(np.abs(X[:21]))
+    for asked in (rows, rows.astype(np.uint8), rows[:0], rows[:8]):
+        said = ONNXMember(tmp_path / "a.onnx", CLASSES, batch_size=5).predict_proba(asked)
+        expected = softmax.predict_proba(asked) if len(asked) else np.empty((0, 3))
+        np.testing.assert_allclose(said, expected, atol=1e-5)
+
+
+def test_an_onnx_files_output_is_chosen_by_name(tmp_path, model):
+    softmax, X, _ = model
+    write_linear_onnx(tmp_path / "a.onnx", softmax.coef_.astype(np.float32), np.zeros(3, np.float32))
+    first = ONNXMember(tmp_path / "a.onnx", CLASSES).predict_proba(X)
+    doubled = ONNXMember(tmp_path / "a.onnx", CLASSES, output_name="doubled").predict_proba(X)
+    np.testing.assert_allclose(doubled, first**2 / (first**2).sum(axis=1, keepdims=True), atol=1e-5)
+    with pytest.raises(ValueError, match="has no output 'scores'; it has logits, doubled"):
+        ONNXMember(tmp_path / "a.onnx", CLASSES, output_name="scores").predict_proba(X)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "sentence"),
+    [
+        ("FLOAT", np.zeros((2, 5)), r"takes rows of shape \(4,\); got \(5,\)"),
+        ("UINT8", [[1, 2, 3, 4], [0.5, 0, 0, 0]], "takes uint8, which cannot hold row 1"),
+        ("UINT8", [[300, 0, 0, 0]], "takes uint8, which cannot hold row 0"),
+        ("FLOAT16", [[1e6, 0, 0, 0]], "takes float16, which cannot hold row 0"),
+        ("STRING", [[1, 2, 3, 4]], r"one tensor of numbers; this one takes X \(tensor\(string\)\)"),
+    ],
+)
+def test_rows_that_an_onnx_file_does_not_take_are_told(tmp_path, kind, rows, sentence):
+    write_linear_onnx(tmp_path / "a.onnx", np.zeros((3, 4), np.float32), np.zeros(3, np.float32), kind=kind)
+    with pytest.raises(ValueError, match=sentence):
+        ONNXMember(tmp_path / "a.onnx", CLASSES).predict_proba(rows)
+
+
+def test_a_rounded_table_is_rescaled(tmp_path, model):
+    softmax, X, _ = model
+    proba = softmax.predict_proba(X)
+    path = write_table(tmp_path / "table.csv", range(len(X)), proba.round(2))
+    said = TableMember(path, CLASSES, id_column="face").predict_proba(np.arange(len(X)))
+    np.testing.assert_allclose(said.sum(axis=1), 1)
+    np.testing.assert_allclose(said, proba, atol=0.011)
+    write_table(path, ["a", "b"], [[0.5, 0.5, 0], [0.5, 0.5, 0.03]])
+    with pytest.raises(ValueError, match="line 3: angry, happy, sad must be numbers of 0 or more that sum to 1"):
+        TableMember(path, CLASSES, id_column="face").predict_proba(["a"])
 
 
 def test_a_parameter_that_is_set_after_use_counts(tmp_path, model):

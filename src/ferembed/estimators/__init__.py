@@ -1,6 +1,6 @@
 """Classifiers over embeddings, and what makes their votes probabilities: arrays in, arrays out, no torch."""
 
-from ferembed.estimators.adapters import FunctionMember, ONNXMember, TableMember
+from ferembed.estimators.adapters import FunctionMember, TableMember
 from ferembed.estimators.calibrated import CalibratedClassifier
 from ferembed.estimators.calibration import (
     Calibration,
@@ -12,6 +12,7 @@ from ferembed.estimators.calibration import (
     fit_calibration,
 )
 from ferembed.estimators.knn import KNNClassifier
+from ferembed.estimators.onnx_member import ONNXMember
 from ferembed.estimators.open_set import OpenSet
 from ferembed.estimators.pooling import fit_pool_weights, pool_probabilities
 from ferembed.estimators.rejection import RejectOption, conformal_threshold, selective_threshold

@@ -1,4 +1,4 @@
-"""Supervised models from elsewhere as members of an ensemble: a function, an ONNX file, a table of probabilities."""
+"""Supervised models from elsewhere as members of an ensemble: a function, or a table of probabilities."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from ferembed.ties import most_probable
 
 Output = Literal["logits", "probabilities"]
 Made = TypeVar("Made")
+
+_ROUNDED = 0.02 + 1e-9
+"""How far from 1 the sum of a table's row may be: probabilities are often rounded to two decimals."""
 
 
 class FittedMember(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -113,62 +116,10 @@ class FunctionMember(FittedMember):
         return self._probabilities(self.function(X), self.output)
 
 
-class ONNXMember(FittedMember):
-    """A classifier in an ONNX file as a member; it runs on the CPU.
-
-    Parameters
-    ----------
-    path : str or path
-        The file. Its first input takes ``X``, the rows along the first axis, which must be dynamic; its first output is
-        used.
-    classes : sequence of str or int
-        The class of each column.
-    output : {"logits", "probabilities"}, default="logits"
-        What the network gives; logits go through a softmax.
-    batch_size : int, default=256
-        Rows at once.
-    """
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        classes: Sequence[Any],
-        *,
-        output: Output = "logits",
-        batch_size: int = 256,
-    ) -> None:
-        self.path = path
-        self.classes = classes
-        self.output = output
-        self.batch_size = batch_size
-
-    def predict_proba(self, X: ArrayLike) -> Floats:
-        """Probabilities of the classes, float64 of shape ``(n, c)``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, ...)
-            What the network takes; cast to float32.
-
-        Raises
-        ------
-        ImportError
-            If onnxruntime is not installed.
-        FileNotFoundError
-            If there is no such file.
-        ValueError
-            If the network's output has another shape or, said to be probabilities, is not.
-        """
-        session = self._made(_onnx_session, Path(self.path))
-        rows = np.asarray(X, dtype=np.float32)
-        name = session.get_inputs()[0].name
-        starts = range(0, len(rows), self.batch_size)
-        parts = [session.run(None, {name: rows[start : start + self.batch_size]})[0] for start in starts]
-        return self._probabilities(np.concatenate(parts), self.output)
-
-
 class TableMember(FittedMember):
     """A CSV file of probabilities, one row an image, as a member: ``X`` holds the row ids.
+
+    Rows whose sum is within 0.02 of 1, as rounding to two decimals makes it, are rescaled to sum 1.
 
     Parameters
     ----------
@@ -221,19 +172,11 @@ def _read_table(path: Path, columns: Sequence[str], id_column: str) -> dict[str,
             if row_id in rows:
                 raise ValueError(f"{place}: the {id_column} {row_id!r} occurs twice.")
             try:
-                rows[row_id] = as_probabilities([[float(row[name]) for name in columns]])[0]
+                values = np.array([[float(row[name]) for name in columns]])
+                rounded = abs(values.sum() - 1.0) <= _ROUNDED
+                rows[row_id] = as_probabilities(values / values.sum() if rounded else values)[0]
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"{place}: {', '.join(columns)} must be numbers of 0 or more that sum to 1."
                 ) from error
     return rows
-
-
-def _onnx_session(path: Path) -> Any:
-    try:
-        import onnxruntime  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    except ImportError as error:
-        raise ImportError("ONNX files need onnxruntime: pip install 'ferembed[onnx]'") from error
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no ONNX file {path}.")
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
