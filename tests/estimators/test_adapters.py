@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_blobs
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -161,6 +161,41 @@ def test_rows_that_an_onnx_file_does_not_take_are_told(tmp_path, kind, rows, sen
     write_linear_onnx(tmp_path / "a.onnx", np.zeros((3, 4), np.float32), np.zeros(3, np.float32), kind=kind)
     with pytest.raises(ValueError, match=sentence):
         ONNXMember(tmp_path / "a.onnx", CLASSES).predict_proba(rows)
+
+
+@pytest.mark.parametrize("kind", ["function", "torch", "onnx", "scores"])
+def test_a_member_that_answers_nan_is_named_with_its_row(tmp_path, model, kind):
+    softmax, X, names = model
+    X = X.copy()
+    X[7] = np.nan
+    if kind == "function":
+        member = FunctionMember(lambda X: np.where(np.isnan(X[:, :3]), np.nan, 0.0), CLASSES, output="logits")
+    elif kind == "torch":
+        torch = pytest.importorskip("torch")
+        from ferembed.adapters import TorchMember
+
+        member = TorchMember(torch.nn.Linear(4, 3), CLASSES)
+    elif kind == "onnx":
+        write_linear_onnx(tmp_path / "a.onnx", softmax.coef_.astype(np.float32), np.zeros(3, np.float32))
+        member = ONNXMember(tmp_path / "a.onnx", CLASSES)
+    else:
+        member = FrozenEstimator(Scores().fit(X, names))
+    with pytest.raises(ValueError, match=r"The member first: \w+ answers row 7 with NaN or infinity \(1 such rows\)"):
+        VotingEnsemble([("first", member)]).fit(X, names)
+    vote = VotingEnsemble([("first", member)]).fit(np.delete(X, 7, axis=0), np.delete(names, 7))
+    with pytest.raises(ValueError, match="The member first: .* row 0 "):
+        vote.predict(X[7:8])
+
+
+class Scores(ClassifierMixin, BaseEstimator):
+    """Its scores are the first columns."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def decision_function(self, X):
+        return X[:, :3]
 
 
 def test_a_rounded_table_is_rescaled(tmp_path, model):

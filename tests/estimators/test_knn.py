@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.ensemble import AdaBoostClassifier
+from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.preprocessing import normalize
 
@@ -427,6 +429,7 @@ def test_a_spoilt_or_foreign_folder_is_refused(tmp_path):
     knn().fit(X, y).save(tmp_path / "knn")
     config = tmp_path / "knn" / "config.json"
     saved = json.loads(config.read_text())
+    (tmp_path / "knn" / "manifest.json").unlink()  # older versions wrote none
     for spoilt in ("{", json.dumps({**saved, "estimator": "SoftmaxHead"}), json.dumps({**saved, "classes": 3})):
         config.write_text(spoilt)
         with pytest.raises(StorageError, match="KNNClassifier"):
@@ -435,14 +438,18 @@ def test_a_spoilt_or_foreign_folder_is_refused(tmp_path):
         KNNClassifier.load(tmp_path / "nothing")
 
 
-def test_an_index_may_be_handed_over_once():
+def test_a_given_index_is_copied_and_stays_empty():
     X, y = clouds()
     index = make_index("exact", 5)
     fitted = knn(index=index).fit(X, y)
-    assert fitted.index_ is index
+    assert fitted.get_params()["index"] is index
+    assert len(index) == 0
     assert_array_equal(fitted.predict_proba(X), knn().fit(X, y).predict_proba(X))
     assert len(fitted.fit(X[:50], y[:50]).index_) == 50
-    with pytest.raises(ValueError, match="holds 50 vectors"):
+    assert_array_equal(clone(fitted).fit(X, y).predict(X), knn().fit(X, y).predict(X))
+    assert cross_val_score(knn(index=index), X, y, cv=3).min() > 0.5
+    index.add(X)
+    with pytest.raises(ValueError, match="holds 90 vectors"):
         knn(index=index).fit(X, y)
 
 

@@ -160,6 +160,7 @@ def test_a_foreign_or_damaged_folder_is_refused(tmp_path, kind):
     with pytest.raises(ValueError, match="the estimator has others"):
         kind.load(tmp_path / "saved", KNNClassifier(5).fit(X, y + 1))
     file = tmp_path / "saved" / "config.json"
+    (tmp_path / "saved" / "manifest.json").unlink()  # older versions wrote none
     file.write_text(file.read_text().replace("threshold", "treshold").replace('"found"', '"lost"'))
     with pytest.raises(StorageError, match="does not describe"):
         kind.load(tmp_path / "saved", knn)
@@ -212,11 +213,15 @@ def test_mistakes_are_told(faces):
         ({"risk": "total"}, "Unknown risk 'total'"),
         ({"risk": "selective", "delta": 1.5}, "delta must be above 0"),
         ({"unknown": "sad"}, "is the name of a class"),
+        ({"unknown": -1}, "unknown=-1 must be text, as the classes"),
     ]:
         with pytest.raises(ValueError, match=sentence):
             RejectOption(frozen, **options).fit(X_val, y_val)
     with pytest.raises(ValueError, match="max_false_unknown must be above 0"):
         OpenSet(frozen, 0.0).fit(X_val, y_val)
+    numbers = LogisticRegression().fit(X_val, np.arange(len(y_val)) % 2)
+    with pytest.raises(ValueError, match="unknown='unknown' must be a number, as the classes 0, 1 are"):
+        RejectOption(FrozenEstimator(numbers), unknown="unknown").fit(X_val, np.arange(len(y_val)) % 2)
 
 
 class FamiliarNeighbours(KNeighborsClassifier):

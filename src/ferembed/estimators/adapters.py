@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ferembed.estimators.held_out import Labels
-from ferembed.estimators.probabilities import Floats, as_probabilities, in_order, softmax
+from ferembed.estimators.probabilities import Floats, answers_of, as_probabilities, finite_softmax, in_order
 from ferembed.ties import most_probable
 
 Output = Literal["logits", "probabilities"]
@@ -58,7 +58,10 @@ class FittedMember(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{type(self).__name__} has {len(self.classes)} classes, so its model must give shape "
                 f"(n, {len(self.classes)}); it gave {values.shape}."
             )
-        return softmax(values) if output == "logits" else as_probabilities(values)
+        if output == "logits":
+            return finite_softmax(values, type(self).__name__)
+        with answers_of(type(self).__name__):
+            return as_probabilities(values)
 
     def _made(self, make: Callable[..., Made], *parameters: Any) -> Made:
         """What ``make`` makes of these parameters, kept until they are others."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,14 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ferembed.estimators.parameters import from_plain, plain
+from ferembed.estimators.parameters import from_plain, plain_parameters
 from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
 from ferembed.storage import StorageError
 
 Classifier = TypeVar("Classifier")
 
 
-def write_classifier(path: Path, classifier: Any, found: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_classifier(
+    path: Path,
+    classifier: Any,
+    found: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    without: Collection[str] = (),
+) -> None:
     """Write a fitted classifier into the folder ``path``, made where it is missing.
 
     Parameters
@@ -30,10 +36,19 @@ def write_classifier(path: Path, classifier: Any, found: Mapping[str, Any], arra
         What else ``fit`` found, as JSON.
     arrays : mapping of str to ndarray
         Numeric arrays.
+    without : collection of str
+        Parameters that are saved as None.
+
+    Raises
+    ------
+    NotFittedError
+        If it is not fitted.
+    ValueError
+        If a parameter cannot be saved.
     """
     check_is_fitted(classifier)
     config = {
-        "parameters": {name: plain(value) for name, value in classifier.get_params(deep=False).items()},
+        "parameters": plain_parameters(classifier, without) | {name: None for name in without},
         "classes": classes_to_json(classifier.classes_),
         "features": classifier.n_features_in_,
         "feature_names": getattr(classifier, "feature_names_in_", np.array([])).tolist(),

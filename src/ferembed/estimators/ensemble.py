@@ -29,7 +29,8 @@ from ferembed.estimators.held_out import (
     router,
     warn_of_absent,
 )
-from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
+from ferembed.estimators.parameters import from_plain, plain_parameters
+from ferembed.estimators.probabilities import Codes, Floats, answers_of, probabilities_of
 from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
 from ferembed.ties import most_probable
 
@@ -65,7 +66,10 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
         members = self._members()
         X, labels, weights = checked_data(X, y, sample_weight)
         params = routed_fit_params(self, members, weights)
-        held = [held_out(member, X, labels, self.cv, params[name]) for name, member in members.items()]
+        held = []
+        for name, member in members.items():
+            with answers_of(name):
+                held.append(held_out(member, X, labels, self.cv, params[name]))
         return self._fit_answers([member for member, _ in held], [answers for _, answers in held], labels, weights)
 
     @classmethod
@@ -107,12 +111,11 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
     def member_probabilities(self, X: Any) -> Floats:
         """Each member's calibrated probabilities, float64 of shape ``(m, n, c)``."""
         check_is_fitted(self)
-        return self._calibrated(
-            [
-                aligned(probabilities_of(member, X), np.asarray(member.classes_), self.classes_)
-                for member in self.estimators_
-            ]
-        )
+        said = []
+        for (name, _), member in zip(self.estimators, self.estimators_, strict=True):
+            with answers_of(name):
+                said.append(aligned(probabilities_of(member, X), np.asarray(member.classes_), self.classes_))
+        return self._calibrated(said)
 
     @property
     def named_estimators_(self) -> Bunch:
@@ -136,9 +139,8 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
     def save(self, path: str | Path) -> None:
         """Write calibrations and what joins the members into the folder ``path``. Members save themselves."""
         check_is_fitted(self)
-        own = {name: value for name, value in self.get_params(deep=False).items() if name != "estimators"}
         config = {
-            "parameters": own,
+            "parameters": plain_parameters(self, without=["estimators"]),
             "members": [name for name, _ in self.estimators],
             "classes": classes_to_json(self.classes_),
             "calibrations": [calibration.to_dict() for calibration in self.calibrations_],
@@ -160,7 +162,8 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
         names = config["members"]
         if set(names) != set(members):
             raise ValueError(f"{path} joins the members {', '.join(names)}; got {', '.join(members) or 'none'}.")
-        ensemble = cls([(name, FrozenEstimator(members[name])) for name in names], **config["parameters"])
+        parameters = {name: from_plain(value) for name, value in config["parameters"].items()}
+        ensemble = cls([(name, FrozenEstimator(members[name])) for name in names], **parameters)
         ensemble.estimators_ = [members[name] for name in names]
         ensemble.classes_ = classes_from_json(config["classes"])
         ensemble.calibrations_ = [calibration_from_dict(saved) for saved in config["calibrations"]]

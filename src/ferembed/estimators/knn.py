@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -262,7 +263,8 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         found = {"k": int(self.k_), "temperature": float(self.temperature_)}
         with self.gallery_.lock.read():
-            write_classifier(Path(path), self, found, self.gallery_.arrays())
+            without = [] if isinstance(self.index, str) else ["index"]
+            write_classifier(Path(path), self, found, self.gallery_.arrays(), without)
             self.index_.save(Path(path) / "index")
 
     @classmethod
@@ -293,8 +295,6 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
             from ferembed.index import make_index
 
             return make_index(self.index, self.n_features_in_, expected_size=size)
-        if hasattr(self, "gallery_") and self.index is self.index_:
-            self.index.remove(self.index.ids)
         if len(self.index):
             raise ValueError(f"index must be empty: the one given holds {len(self.index)} vectors.")
-        return self.index
+        return deepcopy(self.index)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ferembed.estimators.held_out import Labels
 from ferembed.estimators.probabilities import Floats, probabilities_of
 from ferembed.estimators.reject_state import read_reject, write_reject
-from ferembed.estimators.wrapper import ClassifierWrapper, named, unknown_label
+from ferembed.estimators.wrapper import ClassifierWrapper, check_unknown, named, unknown_label
 from ferembed.ties import most_probable
 
 
@@ -76,6 +76,7 @@ class OpenSet(ClassifierWrapper):
         if not 0.0 < self.max_false_unknown < 1.0:
             raise ValueError(f"max_false_unknown must be above 0 and below 1; got {self.max_false_unknown!r}.")
         scores, _, _ = self._fit_estimator(X, y, sample_weight, _scores)
+        check_unknown(self.classes_, self.unknown)
         self.unknown_ = unknown_label(self.classes_, self.unknown)
         allowed = int(np.floor(self.max_false_unknown * (len(scores) + 1) + 1e-9))
         self.threshold_ = float(np.sort(scores)[allowed - 1]) if allowed else float("-inf")

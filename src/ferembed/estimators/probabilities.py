@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,25 @@ VOTE_SMOOTHING = 0.05
 """Part of a vote that is made uniform before its logarithm, where votes hold exact zeros."""
 
 
+class AnswerError(ValueError):
+    """What a classifier says is not what a classifier can say."""
+
+
+@contextmanager
+def answers_of(member: str) -> Iterator[None]:
+    """Name the member of an ensemble in any complaint about its answers."""
+    try:
+        yield
+    except AnswerError as error:
+        raise AnswerError(f"The member {member}: {error}") from error
+
+
 def as_probabilities(proba: ArrayLike) -> Floats:
     """The argument as float64 of shape ``(n, c)``, once it is seen to hold distributions.
 
     Raises
     ------
-    ValueError
+    AnswerError
         If it is not two-dimensional, holds a negative value or NaN, or has a row that does not sum to 1 within 0.001.
 
     Examples
@@ -30,18 +45,18 @@ def as_probabilities(proba: ArrayLike) -> Floats:
     >>> as_probabilities([[0.5, 0.5], [0.9, 0.3]])
     Traceback (most recent call last):
         ...
-    ValueError: Row 1 of the probabilities sums to 1.2, not to 1.
+    ferembed.estimators.probabilities.AnswerError: Row 1 of the probabilities sums to 1.2, not to 1.
     """
     values: Floats = np.asarray(proba, dtype=np.float64)
     if values.ndim != 2:
-        raise ValueError(f"Probabilities must have shape (n, c), one row an image; got shape {values.shape}.")
+        raise AnswerError(f"Probabilities must have shape (n, c), one row an image; got shape {values.shape}.")
     if not (values >= 0).all():
         row = int(np.flatnonzero(~(values >= 0).all(axis=1))[0])
-        raise ValueError(f"Row {row} of the probabilities holds a negative value or NaN.")
+        raise AnswerError(f"Row {row} of the probabilities holds a negative value or NaN.")
     sums = values.sum(axis=1)
     wrong = np.flatnonzero(np.abs(sums - 1.0) > 1e-3)
     if wrong.size:
-        raise ValueError(f"Row {wrong[0]} of the probabilities sums to {sums[wrong[0]]:.4g}, not to 1.")
+        raise AnswerError(f"Row {wrong[0]} of the probabilities sums to {sums[wrong[0]]:.4g}, not to 1.")
     return values
 
 
@@ -85,6 +100,22 @@ def softmax(scores: Floats) -> Floats:
     """
     result: Floats = np.exp(log_softmax(scores))
     return result
+
+
+def finite_softmax(scores: Floats, who: str) -> Floats:
+    """Softmax of a classifier's scores.
+
+    Raises
+    ------
+    AnswerError
+        If a row holds NaN or plus infinity; the sentence begins with ``who`` said it.
+    """
+    with np.errstate(invalid="ignore"):
+        proba = softmax(scores)
+    wrong = np.flatnonzero(~np.isfinite(proba).all(axis=1))
+    if wrong.size:
+        raise AnswerError(f"{who} answers row {wrong[0]} with NaN or infinity ({wrong.size} such rows).")
+    return proba
 
 
 def log_loss(proba: Floats, codes: Codes, sample_weight: Floats | None = None) -> float:
@@ -162,4 +193,4 @@ def probabilities_of(estimator: Any, X: Any) -> Floats:
     scores: Floats = np.asarray(in_order(estimator.decision_function(X), estimator.classes_), np.float64)
     if scores.ndim == 1:
         scores = np.stack([np.zeros_like(scores), scores], axis=1)
-    return softmax(scores)
+    return finite_softmax(scores, type(estimator).__name__)

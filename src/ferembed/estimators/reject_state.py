@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.frozen import FrozenEstimator
 
 from ferembed.estimators.held_out import adopt_features
-from ferembed.estimators.parameters import from_plain, plain
+from ferembed.estimators.parameters import from_plain, plain_parameters
 from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
 from ferembed.estimators.wrapper import unknown_label
 from ferembed.storage import StorageError
@@ -20,9 +20,8 @@ Rejecting = TypeVar("Rejecting")
 
 def write_reject(path: Path, classifier: Any, found: Mapping[str, float]) -> None:
     """Write the parameters of a fitted wrapper and the numbers that ``fit`` found, which may be infinite."""
-    parameters = classifier.get_params(deep=False)
     config = {
-        "parameters": {name: plain(value) for name, value in parameters.items() if name != "estimator"},
+        "parameters": plain_parameters(classifier, without=["estimator"]),
         "classes": classes_to_json(classifier.classes_),
         "found": {name: str(value) for name, value in found.items()},
     }

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ferembed.estimators.held_out import Labels
 from ferembed.estimators.probabilities import Floats, probabilities_of
 from ferembed.estimators.reject_state import read_reject, write_reject
-from ferembed.estimators.wrapper import ClassifierWrapper, named, unknown_label
+from ferembed.estimators.wrapper import ClassifierWrapper, check_unknown, named, unknown_label
 from ferembed.ties import most_probable
 
 Risk = Literal["joint", "selective"]
@@ -188,6 +188,7 @@ class RejectOption(ClassifierWrapper):
         if self.risk not in ("joint", "selective"):
             raise ValueError(f"Unknown risk {self.risk!r}: choose from joint, selective.")
         proba, codes, _ = self._fit_estimator(X, y, sample_weight)
+        check_unknown(self.classes_, self.unknown)
         self.unknown_ = unknown_label(self.classes_, self.unknown)
         confidence, wrong = proba.max(axis=1), most_probable(proba) != codes
         if self.risk == "joint":

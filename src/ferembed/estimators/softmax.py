@@ -154,6 +154,7 @@ class SoftmaxHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         The folder as a whole is not atomic: wrap the call in :func:`ferembed.storage.atomic_folder`.
         """
+        check_is_fitted(self)
         arrays = {"coef": self.coef_, "intercept": self.intercept_}
         write_classifier(Path(path), self, {"iterations": self.n_iter_}, arrays)
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.storage import StorageError, write_json
+from ferembed.storage import MANIFEST, StorageError, sha256, write_json
 
 CONFIG = "config.json"
 ARRAYS = "arrays.safetensors"
 
 
 def write_state(path: Path, estimator: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write an estimator's name, settings and arrays into the folder ``path``, made where it is missing.
+    """Write an estimator's name, settings, arrays and their checksums into the folder ``path``, made where missing.
 
     The folder as a whole is not atomic: wrap the call in :func:`ferembed.storage.atomic_folder`.
     """
@@ -26,6 +26,7 @@ def write_state(path: Path, estimator: str, config: Mapping[str, Any], arrays: M
     path.mkdir(parents=True, exist_ok=True)
     write_json(path / CONFIG, {"estimator": estimator, **config})
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path / ARRAYS)
+    write_json(path / MANIFEST, {"files": {name: sha256(path / name) for name in (CONFIG, ARRAYS)}})
 
 
 def read_state(path: Path, estimator: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -34,11 +35,12 @@ def read_state(path: Path, estimator: str) -> tuple[dict[str, Any], dict[str, ND
     Raises
     ------
     StorageError
-        If a file is missing or unreadable, or the folder holds another estimator.
+        If a file is missing, altered or unreadable, or the folder holds another estimator.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    _check_bytes(path)
     try:
         config: dict[str, Any] = json.loads((path / CONFIG).read_text(encoding="utf-8"))
         arrays = load_file(path / ARRAYS)
@@ -48,6 +50,19 @@ def read_state(path: Path, estimator: str) -> tuple[dict[str, Any], dict[str, ND
     if name != estimator:
         raise StorageError(f"{path} holds a saved {name}, not a {estimator}.")
     return config, arrays
+
+
+def _check_bytes(path: Path) -> None:
+    """Compare the files with their checksums, which older versions did not write."""
+    if not (path / MANIFEST).is_file():
+        return
+    try:
+        files = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"]
+        for name in (CONFIG, ARRAYS):
+            if name in files and (path / name).is_file() and sha256(path / name) != files[name]:
+                raise StorageError(f"{path / name} is truncated or altered: its checksum differs from the manifest's.")
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise StorageError(f"{path / MANIFEST} is not a ferembed manifest ({error}).") from error
 
 
 def classes_to_json(classes: NDArray[Any]) -> dict[str, Any]:

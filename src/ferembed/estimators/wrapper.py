@@ -21,6 +21,7 @@ from ferembed.estimators.held_out import (
     router,
     warn_of_absent,
 )
+from ferembed.estimators.parameters import is_number
 from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
 
 
@@ -76,6 +77,20 @@ def unknown_label(classes: Labels, unknown: Any) -> Any:
     if unknown in classes.tolist():
         raise ValueError(f"unknown={unknown!r} is the name of a class: choose another.")
     return unknown
+
+
+def check_unknown(classes: Labels, unknown: Any) -> None:
+    """Check that a given label for "none of them" is of the classes' kind: beside another it would equal nothing.
+
+    Raises
+    ------
+    ValueError
+        If it is not text beside names, or not a number beside numbers.
+    """
+    names = all(isinstance(label, str) for label in classes.tolist())
+    if unknown is not None and not (isinstance(unknown, str) if names else is_number(unknown)):
+        kind = "text" if names else "a number"
+        raise ValueError(f"unknown={unknown!r} must be {kind}, as the classes {', '.join(map(str, classes))} are.")
 
 
 def named(classes: Labels, codes: Codes, accepted: NDArray[np.bool_], unknown: Any) -> Labels:
