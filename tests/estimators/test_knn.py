@@ -4,6 +4,7 @@ import json
 import math
 import pickle
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from sklearn.base import clone
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
-from sklearn.preprocessing import normalize
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, normalize
 
 from ferembed.estimators import KNNClassifier
 from ferembed.estimators.selection import K_GRID, TEMPERATURE_GRID
@@ -451,6 +453,46 @@ def test_a_given_index_is_copied_and_stays_empty():
     index.add(X)
     with pytest.raises(ValueError, match="holds 90 vectors"):
         knn(index=index).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"k": 1}, {"weights": "uniform"}, {"temperature": 0.9}, {"balanced": True}, {"smoothing": 0.3}],
+    ids=lambda change: next(iter(change)),
+)
+@pytest.mark.parametrize("start", [{}, {"k": "auto", "temperature": "auto"}], ids=["given", "auto"])
+def test_what_matters_at_an_answer_acts_at_once(tmp_path, change, start):
+    X, y = clouds(91)
+    fitted = knn(**start).fit(X, y)
+    found = {"k": fitted.k_, "temperature": fitted.temperature_} if start else {}
+    before = fitted.predict_proba(X)
+    fitted.set_params(**change)
+    assert_allclose(fitted.predict_proba(X), knn(**{**found, **change}).fit(X, y).predict_proba(X), rtol=1e-6)
+    assert np.abs(fitted.predict_proba(X) - before).max() > 1e-3
+    fitted.save(tmp_path / "knn")
+    assert_allclose(KNNClassifier.load(tmp_path / "knn").predict_proba(X), fitted.predict_proba(X), rtol=1e-6)
+
+
+def test_what_is_set_after_fit_is_checked_and_auto_waits_for_the_next():
+    X, y = clouds()
+    fitted = knn(k=3).fit(X, y)
+    assert fitted.set_params(k="auto").k_ == 3
+    assert fitted.kneighbors(X, return_distance=False).shape == (90, 3)
+    assert fitted.set_params(k=5).kneighbors(X, return_distance=False).shape == (90, 5)
+    with pytest.raises(ValueError, match="k must be a whole number from 1 or 'auto', not 0"):
+        fitted.set_params(k=0).predict(X)
+
+
+def test_embeddings_far_from_the_origin_are_warned_of():
+    X, y = clouds(spread=0.2)
+    far = (X + 1e4).astype(np.float32)
+    with pytest.warns(UserWarning, match="point almost the same way .* subtract their mean first"):
+        lost = knn().fit(far[:60], y[:60]).score(far[60:], y[60:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept = make_pipeline(StandardScaler(), knn()).fit(far[:60], y[:60]).score(far[60:], y[60:])
+        knn().fit(np.ones((3, 5)), [0, 1, 1])
+    assert kept > lost
 
 
 def test_pickled_for_a_worker_it_answers_the_same():

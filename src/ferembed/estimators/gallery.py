@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,6 +146,23 @@ class Gallery:
         present = codes >= 0
         self.class_mass = (present * 1.0 if weights is None else weights * present) @ votes
         self._neighbours = None
+
+
+def empty_index(index: str | Index, dim: int, size: int) -> Index:
+    """An index to fill with ``size`` vectors: of a named kind, or a copy of the empty one that is given.
+
+    Raises
+    ------
+    ValueError
+        If the one given is not empty.
+    """
+    if isinstance(index, str):
+        from ferembed.index import make_index
+
+        return make_index(index, dim, expected_size=size)
+    if len(index):
+        raise ValueError(f"index must be empty: the one given holds {len(index)} vectors.")
+    return deepcopy(index)
 
 
 def grown(rows: NDArray[Any]) -> GrowingArray:

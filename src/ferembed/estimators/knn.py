@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,9 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferembed.estimators.ballots import copies, label_codes, marked_ballots
 from ferembed.estimators.classifier_state import read_classifier, write_classifier
-from ferembed.estimators.gallery import Gallery
-from ferembed.estimators.neighbours import FLOAT_TYPES, NeighboursMixin
-from ferembed.estimators.parameters import check_vote_parameters
+from ferembed.estimators.gallery import Gallery, empty_index
+from ferembed.estimators.neighbours import FLOAT_TYPES, NeighboursMixin, warn_of_one_direction
 from ferembed.estimators.prototypes import class_prototypes
 from ferembed.estimators.vote import VoteMixin
 from ferembed.estimators.weights import Weighting
@@ -56,7 +54,7 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         Vote with so many prototypes of each class in place of all rows: 1 for the class's mean direction, more for
         k-means centres. ``k`` then counts prototypes.
     index : str or Index, default="auto"
-        Kind of index for :func:`ferembed.index.make_index`, or an empty index to fill.
+        Kind of index for :func:`ferembed.index.make_index`, or an empty index, of which ``fit`` fills a copy.
     random_state : int, RandomState or None, default=0
         Draws the gallery rows for ``"auto"`` (2,048 of a larger gallery) and starts k-means.
 
@@ -65,9 +63,9 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (c,)
         Class labels, sorted.
     k_ : int
-        Neighbours that vote; a smaller gallery votes as a whole.
+        Neighbours that vote: ``k``, or what ``fit`` found for ``"auto"``; a smaller gallery votes as a whole.
     temperature_ : float
-        The softmax temperature; 1 where ``"auto"`` meets other weights than ``"softmax"``.
+        The softmax temperature, likewise; 1 where ``"auto"`` met other weights than ``"softmax"``.
     gallery_ : Gallery
         The index and the votes of its rows.
     index_ : Index
@@ -89,7 +87,11 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
     The likelihood behind ``"auto"`` leaves out the row itself, not other images of the same photograph: copies in
     the gallery draw it towards a small ``k``. With prototypes, rows are asked against prototypes they helped to make.
 
-    A vector of zeros has no direction: its similarity to everything is 0.
+    As in scikit-learn, what matters when a query is answered acts at once where ``set_params`` changes it: ``k``,
+    ``weights``, ``temperature``, ``balanced`` and ``smoothing``. ``"auto"`` is found by the next ``fit``.
+
+    A vector of zeros has no direction: its similarity to everything is 0. Far from the origin all have the same, which
+    single precision cannot tell apart: ``fit`` warns, and a ``StandardScaler`` before it helps.
 
     Many threads may ask beside one that adds or forgets: an answer sees the gallery before a change or after it.
 
@@ -160,19 +162,20 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If a parameter or an array is unfit; the sentence says which and how.
         """
-        check_vote_parameters(self.k, self.weights, self.temperature, self.smoothing, self.prototypes)
+        self._check_parameters()
         X, y = self._checked(X, y, reset=True)
         self.classes_ = np.unique(np.asarray(y if classes is None else classes))
+        warn_of_one_direction(X)
         codes, row_weights = label_codes(y, self.classes_), copies(sample_weight, X)
         marked = marked_ballots(codes, votes, classes, self.classes_)
         asked = marked if row_weights is None else marked * row_weights[:, None]
         rng = check_random_state(self.random_state)
         if self.prototypes is None:
-            self.gallery_ = Gallery(self._empty_index(len(X)), len(self.classes_))
+            self.gallery_ = Gallery(empty_index(self.index, self.n_features_in_, len(X)), len(self.classes_))
             self.gallery_.add(X, marked, codes, row_weights)
         else:
             centres, centre_codes = class_prototypes(X, asked, self.prototypes, rng)
-            self.gallery_ = Gallery(self._empty_index(len(centres)), len(self.classes_))
+            self.gallery_ = Gallery(empty_index(self.index, self.n_features_in_, len(centres)), len(self.classes_))
             self.gallery_.add(centres, marked_ballots(centre_codes, None, None, self.classes_), centre_codes)
         self._choose(X, asked, rng)
         return self
@@ -261,7 +264,7 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         The folder as a whole is not atomic: wrap the call in :func:`ferembed.storage.atomic_folder`.
         """
         check_is_fitted(self)
-        found = {"k": int(self.k_), "temperature": float(self.temperature_)}
+        found = dict(zip(("k", "temperature"), self._found, strict=True))
         with self.gallery_.lock.read():
             without = [] if isinstance(self.index, str) else ["index"]
             write_classifier(Path(path), self, found, self.gallery_.arrays(), without)
@@ -278,10 +281,9 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         """
         from ferembed.index import load_index
 
-        folder = Path(path)
-        knn, found, arrays = read_classifier(folder, cls)
-        knn.k_, knn.temperature_ = found["k"], found["temperature"]
-        knn.gallery_ = Gallery.from_arrays(load_index(folder / "index"), arrays)
+        knn, found, arrays = read_classifier(Path(path), cls)
+        knn._found = found["k"], found["temperature"]
+        knn.gallery_ = Gallery.from_arrays(load_index(Path(path) / "index"), arrays)
         knn.index = knn.index or "auto"
         return knn
 
@@ -289,12 +291,3 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         checked, labels = validate_data(self, X, y, reset=reset, dtype=FLOAT_TYPES)
         check_classification_targets(labels)
         return checked, labels
-
-    def _empty_index(self, size: int) -> Index:
-        if isinstance(self.index, str):
-            from ferembed.index import make_index
-
-            return make_index(self.index, self.n_features_in_, expected_size=size)
-        if len(self.index):
-            raise ValueError(f"index must be empty: the one given holds {len(self.index)} vectors.")
-        return deepcopy(self.index)

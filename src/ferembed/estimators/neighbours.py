@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferembed.estimators.gallery import Gallery
@@ -18,13 +20,23 @@ Floats = NDArray[np.floating[Any]]
 
 FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
+_ONE_DIRECTION = 1e-5
+"""Mean cosine distances below this are of the order of the rounding, 1e-7, of a single-precision similarity."""
+
+_ROUNDING = 1e-12
+"""Below this the vectors are copies of one."""
+
 
 class NeighboursMixin:
     """Queries against a fitted ``gallery_`` with ``k_`` neighbours."""
 
     gallery_: Gallery
-    k_: int
     n_features_in_: int
+
+    if TYPE_CHECKING:
+
+        @property
+        def k_(self) -> int: ...
 
     @property
     def index_(self) -> Index:
@@ -97,6 +109,19 @@ class NeighboursMixin:
         check_is_fitted(self)
         checked: Floats = validate_data(self, X, reset=False, dtype=FLOAT_TYPES)
         return checked
+
+
+def warn_of_one_direction(X: Floats) -> None:
+    """Warn where vectors, judged by the first 2,048, point the same way up to what single precision can tell apart."""
+    some = normalize(X[:2048].astype(np.float64))
+    spread = 1.0 - float(np.square(some.mean(axis=0)).sum())
+    if _ROUNDING < spread < _ONE_DIRECTION:
+        warnings.warn(
+            f"All embeddings point almost the same way (mean cosine distance {spread:.1g}), too near for single "
+            "precision: subtract their mean first, as by StandardScaler.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def cosine_distances(similarities: Floats) -> NDArray[np.float64]:

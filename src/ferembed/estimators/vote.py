@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.estimators.gallery import Gallery
+from ferembed.estimators.parameters import check_vote_parameters
 from ferembed.estimators.selection import QUERIES, candidates, leave_own_out, most_likely
 from ferembed.estimators.weights import Weighting, neighbour_weights, shares
 
@@ -24,14 +25,26 @@ class VoteMixin:
     smoothing: float
     prototypes: int | None
     gallery_: Gallery
-    k_: int
-    temperature_: float
+    _found: tuple[int, float]
+
+    @property
+    def k_(self) -> int:
+        """Neighbours that vote: ``k``, or what ``fit`` found for ``"auto"``."""
+        return self._found[0] if self.k == "auto" else int(self.k)
+
+    @property
+    def temperature_(self) -> float:
+        """The softmax temperature: ``temperature``, or what ``fit`` found for ``"auto"``."""
+        return self._found[1] if self.temperature == "auto" else float(self.temperature)
+
+    def _check_parameters(self) -> None:
+        check_vote_parameters(self.k, self.weights, self.temperature, self.smoothing, self.prototypes)
 
     def _choose(self, X: Floats, asked: Floats, rng: np.random.RandomState) -> None:
-        """Set ``k_`` and ``temperature_``; ``asked`` (n, c) are the rows' votes times their weights."""
+        """Find k and temperature; ``asked`` (n, c) are the rows' votes times their weights."""
         leave_out = self.prototypes is None
         ks, temperatures = candidates(self.k, self.temperature, self.weights, len(self.gallery_) - leave_out)
-        self.k_, self.temperature_ = ks[0], temperatures[0]
+        self._found = ks[0], temperatures[0]
         if len(ks) == len(temperatures) == 1:
             return
         rows = np.flatnonzero(asked.any(axis=1))
@@ -41,11 +54,12 @@ class VoteMixin:
         similarities, near = self.gallery_.search(X[rows], count)
         if leave_out:
             similarities, near = leave_own_out(similarities, near, rows)
-        self.k_, self.temperature_, _ = most_likely(
+        self._found = most_likely(
             lambda k, temperature: self._vote(similarities, near, k, temperature), asked[rows], ks, temperatures
-        )
+        )[:2]
 
     def _answers(self, queries: Floats) -> NDArray[np.float64]:
+        self._check_parameters()
         similarities, rows = self.gallery_.search(queries, self.gallery_.reach(self.k_))
         return self._vote(similarities, rows, self.k_, self.temperature_)
 
