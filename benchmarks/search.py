@@ -105,7 +105,8 @@ def large_gallery(n: int, q: int) -> dict[str, Any]:
     for chunk in clustered(n, rng):
         flat.add(chunk)
         building += seconds(partial(knn.partial_fit, chunk, np.arange(len(chunk)) % 7), 1)
-    queries = next(clustered(q, rng))
+    index = knn.index_
+    queries, unlike = next(clustered(q, rng)), next(diffuse(256, rng))
     truth, found = flat.search(queries, 10).ids, index.search(queries, 10).ids
     calls = {name: partial(one.search, k=10) for name, one in {"flat": flat, "auto": index}.items()}
     one, every = ms_each(calls, queries[:100]), ms_all(calls, queries)
@@ -121,8 +122,10 @@ def large_gallery(n: int, q: int) -> dict[str, Any]:
         "auto_one_ms": one["auto"],
         "recall_at_10": float(np.mean([np.isin(t, f).mean() for t, f in zip(truth, found, strict=True)])),
         "stated_recall": index.recall(),
+        "recall_unlike_the_gallery": index.recall(unlike),
         "classifier_adds_one": add_one(lambda vector: knn.partial_fit(vector, [3])),
         "index_adds_one": add_one(index.add),
+        "flat_removal_in_searches": remove_one_ms(flat) / one["flat"],
     }
 
 
@@ -134,6 +137,11 @@ def add_one(add: Callable[[Vectors], Any]) -> dict[str, float]:
         "99_percent_ms": float(np.quantile(times, 0.99)),
         "longest_ms": max(times),
     }
+
+
+def remove_one_ms(index: Any) -> float:
+    """Median time to take out one vector, from anywhere between the first and the last."""
+    return 1e3 * float(np.median([seconds(partial(index.remove, [i]), 1) for i in index.ids[:: len(index) // 20]]))
 
 
 def added(times: dict[str, float]) -> str:

@@ -5,6 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ferembed.index import ExactIndex, Index, IndexStateError, make_index
 
@@ -142,3 +144,24 @@ def test_copies_are_independent(kind, twin):
     other.add([[1, 1]])
     assert index.ids.tolist() == [0, 1]
     assert other.search([[1, 0]], k=2).ids.tolist() == [[2, 1]]
+
+
+@given(seed=st.integers(0, 10**6), share=st.sampled_from([0.0, 0.001, 0.3, 0.9, 1.0]), sorted_ids=st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_what_is_left_after_a_removal_closes_up_in_its_order(seed, share, sorted_ids):
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(1, 3000))
+    ids = np.arange(size) if sorted_ids else rng.permutation(size)
+    vectors, kept = rng.normal(size=(size + 10, 3)), rng.random(size) >= share
+    changed, fresh = ExactIndex(3), ExactIndex(3)
+    changed.add(vectors[:size], ids=ids, labels=ids % 7)
+    changed.remove(ids[~kept])
+    fresh.add(vectors[:size][kept], ids=ids[kept], labels=ids[kept] % 7)
+    for _ in range(2):
+        np.testing.assert_array_equal(changed.ids, fresh.ids)
+        np.testing.assert_array_equal(changed.reconstruct(fresh.ids), fresh.reconstruct(fresh.ids))
+        np.testing.assert_array_equal(changed.labels_of(fresh.ids), fresh.labels)
+        for one in (changed, fresh):
+            one.add(vectors[size:], ids=np.arange(size, size + 10), labels=np.zeros(10, int))
+            one.remove(np.arange(size, size + 9))
+        size, vectors = size + 10, np.vstack([vectors, vectors[-10:]])

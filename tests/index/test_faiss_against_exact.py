@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ferembed.index import ExactIndex, FaissIndex, faiss_index, load_index, make_index
+from ferembed.index import ExactIndex, FaissIndex, IndexStateError, _selection, faiss_index, load_index, make_index
 
 DIM = 12
 LISTS_FROM = 300
@@ -162,6 +162,24 @@ def test_recall_is_as_stated_through_removal_and_growth(kind, least):
     assert recall_at_10(index, oracle, queries, labels=[3, 4]) >= least
     assert recall_at_10(index, oracle, queries, labels=list(range(19))) >= least
     assert least <= index.recall() <= 1
+
+
+@pytest.mark.parametrize("kind", ["exact", "flat", "hnsw", "ivf"])
+def test_recall_of_queries_is_theirs_and_not_the_gallerys(kind, monkeypatch):
+    monkeypatch.setattr(_selection, "_CHUNK", 1000)
+    index, oracle = make_index(kind, 32), ExactIndex(32)
+    for one in (index, oracle):
+        one.add(clustered(4000, 32, seed=2))
+        one.remove(np.arange(0, 4000, 9))
+    alike, unlike = clustered(200, 32, seed=3), np.random.default_rng(4).normal(size=(200, 32))
+    for queries in (alike, unlike):
+        # Half-precision lists may swap what is all but equally near.
+        assert index.recall(queries) == pytest.approx(recall_at_10(index, oracle, queries), abs=2e-3)
+    if kind == "ivf":
+        assert index.recall(unlike) < index.recall() - 0.02
+    assert index.recall(np.empty((0, 32))) == 1
+    with pytest.raises(IndexStateError, match=r"queries must have shape \(n, 32\)"):
+        index.recall(np.zeros((3, 5)))
 
 
 def test_auto_is_exact_until_the_gallery_is_large(monkeypatch):

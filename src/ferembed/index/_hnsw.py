@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ferembed.index._faiss import faiss
 from ferembed.index._growing import GrowingArray
-from ferembed.index._selection import completed, own_neighbours, recall, selector
+from ferembed.index._selection import completed, nearest, own_neighbours, recall, selector
 from ferembed.index._threads import Found, exhaustive, one_thread, side_by_side
 from ferembed.storage import StorageError
 
@@ -77,10 +77,13 @@ class HnswStore:
         copies: NDArray[np.float32] = self._matrix()[self._nodes.rows[rows]]
         return copies
 
-    def recall(self) -> float:
-        """Recall@10 on a sample of the gallery, measured now."""
+    def recall(self, queries: NDArray[np.float32] | None = None) -> float:
+        """Recall@10 of some unit vectors, or of a sample of the gallery, measured now."""
         if not len(self):
             return 1.0
+        if queries is not None:
+            truth = nearest(queries, self.vectors, len(self))
+            return recall(self.search(queries, truth.shape[1], None)[1], truth)
         queries, truth = own_neighbours(self._matrix()[self._nodes.rows])
         return recall(self.search(queries, truth.shape[1] + 1, None)[1], truth)
 

@@ -12,7 +12,7 @@ from ferembed.index._faiss import faiss
 from ferembed.index._growing import GrowingArray
 from ferembed.index._hnsw import read_faiss
 from ferembed.index._inputs import unit_rows
-from ferembed.index._selection import completed, own_neighbours, recall, selector
+from ferembed.index._selection import completed, nearest, own_neighbours, recall, selector
 from ferembed.index._threads import Found, one_thread, side_by_side
 
 Coding = Literal["ivf", "ivfpq"]
@@ -123,9 +123,12 @@ class IvfStore:
         self._lists.decode_vectors(len(rows), *map(faiss.swig_ptr, (codes, cells, decoded)))
         return decoded
 
-    def recall(self) -> float:
-        """Recall@10 on a sample of the gallery when the lists were built."""
-        return self._recall
+    def recall(self, queries: NDArray[np.float32] | None = None) -> float:
+        """Recall@10 of some unit vectors now, or on a sample of the gallery when the lists were built."""
+        if queries is None or not len(self):
+            return self._recall
+        truth = nearest(queries, self.vectors, len(self))
+        return recall(self.search(queries, truth.shape[1], None)[1], truth)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the lists; what is returned belongs into the configuration."""

@@ -58,7 +58,12 @@ class Ledger:
         """Drop the rows where ``kept`` is False."""
         self._ids.keep(kept)
         self._labels.keep(kept)
-        self._sort()
+        if self._recent:
+            self._sort()
+            return
+        self._sorted = len(self)
+        if self._order is not None:
+            self._order = (np.cumsum(kept) - 1)[self._order[kept[self._order]]]
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each id, -1 for an unknown one."""

@@ -12,6 +12,7 @@ from ferembed.index._faiss import faiss
 from ferembed.index._threads import Found, exhaustive
 
 _SAMPLE = 256
+_CHUNK = 65536
 
 
 def selector(chosen: NDArray[np.bool_]) -> Any:
@@ -35,6 +36,20 @@ def own_neighbours(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], N
     """A sample of at most 256 vectors and the true ten nearest others (rows) of each."""
     queries = np.ascontiguousarray(vectors[:: max(1, len(vectors) // _SAMPLE)][:_SAMPLE])
     return queries, exhaustive(queries, vectors, min(11, len(vectors)))[1][:, 1:]
+
+
+def nearest(
+    queries: NDArray[np.float32], vectors: Callable[[NDArray[np.int64]], NDArray[np.float32]], count: int
+) -> NDArray[np.int64]:
+    """The true ten nearest of ``count`` rows for each query, (q, 10); ``vectors`` gives those of some rows."""
+    best = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+    for start in range(0, count, _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, count))
+        similarities, places = exhaustive(queries, vectors(rows), min(10, len(rows)))
+        joined = np.hstack([best[0], similarities]), np.hstack([best[1], rows[places]])
+        order = np.argsort(-joined[0], axis=1, kind="stable")[:, :10]
+        best = np.take_along_axis(joined[0], order, axis=1), np.take_along_axis(joined[1], order, axis=1)
+    return best[1]
 
 
 def recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:

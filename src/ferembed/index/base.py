@@ -94,8 +94,11 @@ class Index(Protocol):
         """Read what :meth:`save` wrote; what is truncated, altered or foreign is refused."""
         ...
 
-    def recall(self) -> float:
-        """Share of the ten nearest that a search finds, on a sample of the gallery; 1 where the search is exact."""
+    def recall(self, queries: ArrayLike | None = None) -> float:
+        """Share of the ten nearest that a search finds; 1 where it is exact.
+
+        Without ``queries`` it is the share for a sample of the gallery's own vectors; queries unlike them find less.
+        """
         ...
 
 
@@ -122,6 +125,6 @@ class Store(Protocol):
         """Copies of some rows."""
         ...
 
-    def recall(self) -> float:
-        """Recall@10 on a sample of the rows."""
+    def recall(self, queries: NDArray[np.float32] | None = None) -> float:
+        """Recall@10 of some unit vectors (q, d), or of a sample of the rows."""
         ...
