@@ -10,28 +10,35 @@ import sys
 from pathlib import Path
 
 READY = """
-import importlib, os, sys, traceback
+import functools, importlib, os, sys, traceback
 sys.path.insert(0, sys.argv[1])
 import faiss, scipy.optimize, sklearn.isotonic, timm, torch.utils.tensorboard
 import ferembed.losses.pairwise, ferembed.losses.proxies, ferembed.recognizer, ferembed.shipped, ferembed.training.fit
 import test_face_batches, test_fit, test_streaming
-from ferembed.training.module import MetricLearner
 
-begin = MetricLearner.on_train_batch_start
-
-def stop_at(step, number):
-    def begin_or_stop(self, batch, batch_idx):
-        begin(self, batch, batch_idx)
-        if self.global_step == step:
+def stop_at(moment, number):
+    "At the n-th call of a function, written module:qualified.name:n, the process sends itself a signal."
+    module, name, call = moment.split(":")
+    *owners, last = name.split(".")
+    owner = importlib.import_module(module)
+    for each in owners:
+        owner = getattr(owner, each)
+    function, left = getattr(owner, last), [int(call)]
+    @functools.wraps(function)
+    def stop_or_go_on(*arguments, **options):
+        left[0] -= 1
+        if not left[0]:
             os.kill(os.getpid(), number)
-    MetricLearner.on_train_batch_start = begin_or_stop
+        return function(*arguments, **options)
+    setattr(owner, last, stop_or_go_on)
 
 for line in sys.stdin:
-    step, number, module, function, *arguments = line.rstrip("\\n").split("\\t")
+    moment, number, module, function, *arguments = line.rstrip("\\n").split("\\t")
     child = os.fork()
     if not child:
         sys.stdout = sys.stderr
-        stop_at(int(step), int(number))
+        if moment:
+            stop_at(moment, int(number))
         try:
             getattr(importlib.import_module(module), function)(*arguments)
             code = 0
@@ -44,7 +51,11 @@ for line in sys.stdin:
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
-NEVER = -1
+
+
+def at_step(step):
+    """The moment in which a run begins a step, counted from 0."""
+    return f"ferembed.training.module:MetricLearner.training_step:{step + 1}"
 
 
 class Starter:
@@ -55,10 +66,10 @@ class Starter:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
         self.process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes)
 
-    def start(self, function, *arguments, step=NEVER, number=signal.SIGTERM):
-        """Number of the process of a run, which sends itself a signal as it begins a step."""
+    def start(self, function, *arguments, moment="", number=signal.SIGTERM):
+        """Number of the process of a run, which may send itself a signal at a moment, such as a step."""
         module = Path(function.__code__.co_filename).stem
-        line = [str(step), str(int(number)), module, function.__name__, *map(str, arguments)]
+        line = [moment, str(int(number)), module, function.__name__, *map(str, arguments)]
         self.process.stdin.write("\t".join(line) + "\n")
         return int(self.process.stdout.readline())
 

@@ -13,7 +13,6 @@ from ferembed import train
 from ferembed.data.augmentation import AugmentConfig
 from ferembed.data.samplers import PairBatches
 from ferembed.losses import CombinedLoss, Contrastive, CrossEntropy, Outputs, SupCon
-from ferembed.training.checkpoint import SafetensorsCheckpointIO
 from ferembed.training.faces import FaceData
 from ferembed.training.hard_negatives import MineHardNegatives
 from ferembed.training.loaders import RowBatch
@@ -136,20 +135,3 @@ def test_negatives_after_the_first_epoch_are_the_nearest_of_other_classes(tmp_pa
     for rows in sampler:
         for first, second in rows.reshape(-1, 2):
             assert labels[first] == labels[second] or second in sampler._hard[first]
-
-
-def hard_run(out):
-    run(HARD, out)
-
-
-def test_a_run_with_hard_negatives_goes_on_with_the_same_pairs(starter, tmp_path):
-    assert starter.run(hard_run, tmp_path / "whole") == 0
-    assert starter.run(hard_run, tmp_path / "cut", step=8) == 128 + 15
-    kept = SafetensorsCheckpointIO().load_checkpoint(tmp_path / "cut" / "checkpoints" / "last.ckpt")
-    state = kept["loops"]["fit_loop"]["state_dict"]["combined_loader"][0]
-    assert isinstance(state["hard_negatives"], torch.Tensor)
-    assert state["hard_negatives"].shape == (210, 10)
-    assert starter.run(hard_run, tmp_path / "cut") == 0
-    losses, expected = curve(tmp_path / "cut"), curve(tmp_path / "whole")
-    assert losses == {epoch: expected[epoch] for epoch in losses}
-    assert {1, 2} <= set(losses)

@@ -4,7 +4,8 @@ import csv
 import os
 import shutil
 import signal
-import time
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from ferembed.training.fit import make_learner
 from ferembed.training.guards import TrainingError
 from ferembed.training.module import MetricLearner, make_optimizer, warmup_cosine
 from ferembed.training.recipe import OptimizerConfig
+
+sys.path.insert(0, str(Path(__file__).parent))
+from starter import at_step
 
 TINY = Recipe().override(
     {
@@ -77,22 +81,28 @@ def test_a_finished_run_is_read_back_without_training(finished, monkeypatch):
     np.testing.assert_allclose(again.predict_proba(images), recognizer.predict_proba(images), atol=1e-6)
 
 
-# All that a run carries from step to step: proxies, centres, a miner's warm-up, moments, averages, draws.
+# All that a run carries from step to step: pairs found hard, proxies, centres, a miner's warm-up, moments, averages,
+# draws, how long validation has not improved.
 LADEN = TINY.override(
     {
         "losses": [
             {"name": "cross_entropy", "label_smoothing": 0.1},
+            {"name": "contrastive"},
             {"name": "proxy_anchor", "weight": 0.1},
             {"name": "center", "weight": 0.1},
             {"name": "triplet", "miner": {"name": "hard", "warm_up": 9}},
         ],
+        "batches": {"kind": "pairs", "size": 32, "hard_share": 1.0},
         "optimizer": {"name": "adamw", "lr": 0.004, "clip_norm": 5.0},
         "augment.mixup": 0.2,
         "encoder.backbone_args.drop_rate": 0.1,
+        "validate_every": 2,
+        "patience": 2,
     }
 )
 
 EPOCH = 210 // 32
+IN_AN_EPOCH = at_step(2 * EPOCH + 2)
 
 
 def laden_run(out):
@@ -108,11 +118,12 @@ def whole(starter, tmp_path_factory):
 
 
 def assert_the_same_run(out, whole):
-    losses, expected = curve(out), curve(whole)
-    assert losses == {epoch: expected[epoch] for epoch in losses}
-    assert max(losses) == LADEN.epochs - 1
+    assert figures(out) == figures(whole)
+    kept, expected = (
+        SafetensorsCheckpointIO().load_checkpoint(each / "checkpoints" / "best.ckpt") for each in (out, whole)
+    )
+    assert kept["epoch"] == expected["epoch"]
     learnt, expected = (load_file(each / "losses.safetensors") for each in (out, whole))
-    assert {"losses.proxy_anchor.loss.proxies", "losses.center.centers"} < learnt.keys()
     assert learnt.keys() == expected.keys()
     assert all(torch.equal(learnt[name], expected[name]) for name in learnt)
     images = faces().split("test").images
@@ -123,35 +134,52 @@ def assert_the_same_run(out, whole):
 def test_the_same_seed_gives_the_same_run(starter, whole, tmp_path):
     assert starter.run(laden_run, tmp_path / "twin") == 0
     assert_the_same_run(tmp_path / "twin", whole)
+    assert [row["epoch"] for row in figures(whole)] == ["0", "1", "2"]
+    learnt = load_file(whole / "losses.safetensors")
+    assert {"losses.proxy_anchor.loss.proxies", "losses.center.centers"} < learnt.keys()
 
 
 @pytest.mark.parametrize(
-    ("step", "number"),
+    ("moment", "number"),
     [
-        (EPOCH + 2, signal.SIGKILL),
-        (EPOCH + 2, signal.SIGTERM),
-        (2 * EPOCH - 1, signal.SIGTERM),
+        pytest.param(at_step(EPOCH), signal.SIGKILL, id="killed as an epoch begins"),
+        pytest.param(IN_AN_EPOCH, signal.SIGKILL, id="killed in an epoch"),
+        pytest.param("ferembed.training.module:MetricLearner.validation_step:3", signal.SIGKILL, id="in validation"),
+        pytest.param("ferembed.training.curve:write_text:2", signal.SIGKILL, id="as an epoch ends"),
+        pytest.param("ferembed.training.checkpoint:save_file:4", signal.SIGKILL, id="as its checkpoint is written"),
+        pytest.param("ferembed.training.fit:best_weights:1", signal.SIGKILL, id="after the last epoch"),
+        pytest.param("ferembed.recognizer.recognizer:write_folder:1", signal.SIGKILL, id="as the recogniser is built"),
+        pytest.param(IN_AN_EPOCH, signal.SIGTERM, id="told to stop in an epoch"),
+        pytest.param(at_step(2 * EPOCH - 1), signal.SIGTERM, id="told to stop at its last batch"),
     ],
-    ids=["kill-9", "in an epoch", "at its last batch"],
 )
-def test_a_run_that_is_stopped_goes_on_to_the_same_end(starter, whole, tmp_path, step, number):
+def test_a_run_that_is_stopped_goes_on_to_the_same_end(starter, whole, tmp_path, moment, number):
     cut = tmp_path / "cut"
     code = -9 if number == signal.SIGKILL else 128 + 15
-    assert starter.run(laden_run, cut, step=step, number=number) == code
+    assert starter.run(laden_run, cut, moment=moment, number=number) == code
     assert not (cut / "run.json").exists()
     assert starter.run(laden_run, cut) == 0
     assert_the_same_run(cut, whole)
 
 
-def test_a_run_killed_as_its_checkpoint_appears_goes_on_to_the_same_end(starter, whole, tmp_path):
-    cut = tmp_path / "cut"
-    process = starter.start(laden_run, cut)
-    while not (cut / "checkpoints" / "last.ckpt").exists():
-        time.sleep(0.005)
-    os.kill(process, signal.SIGKILL)
-    assert starter.end() == -9
-    assert starter.run(laden_run, cut) == 0
-    assert_the_same_run(cut, whole)
+def early_run(out):
+    changes = {"epochs": 9, "patience": 1, "optimizer.lr": 1e-8, "average": None, "losses": [{"name": "center"}]}
+    groups = {"batches": {"kind": "class_balanced", "classes_per_batch": 7, "images_per_class": 6}}
+    data = faces()
+    train(TINY.override({**changes, **groups}), data.split("train"), data.split("validation"), out)
+
+
+def test_a_run_that_ends_early_ends_there_however_often_it_was_stopped_and_moved(starter, tmp_path):
+    whole, cut, moved = tmp_path / "whole", tmp_path / "cut", tmp_path / "moved"
+    assert starter.run(early_run, whole) == 0
+    epoch, epochs = 210 // 42, len(curve(whole))
+    assert epochs < 9
+    assert starter.run(early_run, cut, moment=at_step(1), number=signal.SIGTERM) == 128 + 15
+    assert starter.run(early_run, cut, moment=at_step((epochs - 1) * epoch - 2), number=signal.SIGKILL) == -9
+    cut.rename(moved)
+    assert starter.run(early_run, moved, moment="ferembed.training.fit:best_weights:1", number=signal.SIGKILL) == -9
+    assert starter.run(early_run, moved) == 0
+    assert_the_same_run(moved, whole)
 
 
 def test_another_recipe_or_other_data_is_refused(finished):

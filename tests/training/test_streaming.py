@@ -19,6 +19,7 @@ from ferembed.training.faces import FaceData
 from ferembed.training.streaming import decoded
 
 sys.path.insert(0, str(Path(__file__).parent))
+from starter import at_step
 from test_fit import TINY, curve
 
 pytestmark = pytest.mark.processes
@@ -134,11 +135,9 @@ def test_a_streamed_run_has_the_losses_of_one_from_memory(starter, root, from_me
 def test_a_streamed_run_that_is_stopped_in_an_epoch_goes_on_to_the_same_end(starter, root, from_memory, tmp_path):
     steps = len(face_data(root).train_dataloader())
     cut = [folder_run, root, tmp_path / "cut", "files"]
-    assert starter.run(*cut, step=steps + steps // 2) == 128 + 15
+    assert starter.run(*cut, moment=at_step(steps + steps // 2)) == 128 + 15
     assert starter.run(*cut) == 0
-    losses, expected = curve(tmp_path / "cut"), curve(from_memory)
-    assert losses == {epoch: expected[epoch] for epoch in losses}
-    assert {1, 2} <= set(losses)
+    assert curve(tmp_path / "cut") == curve(from_memory)
     images = load_folder(root, image_size=32).images
     answers = [Recognizer.load(out).predict_proba(images) for out in (tmp_path / "cut", from_memory)]
     np.testing.assert_allclose(*answers, atol=1e-6)

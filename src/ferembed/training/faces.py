@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
@@ -83,12 +84,23 @@ class FaceData(pl.LightningDataModule):
         self.validation_faces = FaceTensors(validation, channels=channels)
         rows = np.random.default_rng(recipe.seed).permutation(len(train))
         self._gallery_rows = np.sort(rows[: recipe.validation_gallery])
+        self._place: dict[str, Any] | None = None
+
+    def go_on_from(self, place: dict[str, Any]) -> None:
+        """Make training loaders that go on where ``place``, the state of one, was taken.
+
+        Lightning itself restores a loader only within an epoch, and forgets what a sampler carries into the next.
+        """
+        self._place = place
 
     def train_dataloader(self) -> TrainingLoader:
         trainer = self.trainer
         rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         batches = make_batches(self._recipe, self._train_labels, rank=rank, world_size=world_size)
-        return TrainingLoader(batches, self.train_faces.files, self._recipe.workers)
+        loader = TrainingLoader(batches, self.train_faces.files, self._recipe.workers)
+        if self._place is not None:
+            loader.load_state_dict(self._place)
+        return loader
 
     def val_dataloader(self) -> list[FaceLoader]:
         return [

@@ -13,8 +13,8 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import save_file
 
 from ferembed.data.dataset import DataError, FaceDataset
@@ -23,6 +23,7 @@ from ferembed.models import Encoder, Network
 from ferembed.storage import atomic_path
 from ferembed.training.averaging import MovingAverage
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
+from ferembed.training.curve import KeepCurve
 from ferembed.training.distributed import is_first, wait_for_all
 from ferembed.training.faces import FaceData
 from ferembed.training.guards import StopAtNaN, WarnOfCollapse, explain_memory
@@ -32,6 +33,7 @@ from ferembed.training.progress import progress_callbacks
 from ferembed.training.recipe import Recipe
 from ferembed.training.runs import best_weights, start_from
 from ferembed.training.signals import SaveOnSignal
+from ferembed.training.stages import EarlyStopping, ModelCheckpoint
 from ferembed.training.yaml_errors import RecipeError
 
 MONITOR = "validation/knn_accuracy"
@@ -142,7 +144,6 @@ def _trainer(
     on_gpu = accelerator in {"auto", "gpu", "cuda"} and torch.cuda.is_available()
     precision = precision_of(recipe.precision, on_gpu=on_gpu)
     callbacks = [*_callbacks(recipe, folder, checkpoints), *more]
-    logs = folder / "logs"
     with _quiet(), _explain_devices(accelerator, **where):
         return pl.Trainer(
             max_epochs=recipe.epochs,
@@ -151,7 +152,7 @@ def _trainer(
             sync_batchnorm=on_gpu,
             **where,
             callbacks=callbacks,
-            logger=[CSVLogger(logs, name="", version="csv"), TensorBoardLogger(logs, name="", version="tensorboard")],
+            logger=TensorBoardLogger(folder / "logs", name="", version="tensorboard"),
             plugins=[SafetensorsCheckpointIO()],
             check_val_every_n_epoch=recipe.validate_every,
             num_sanity_val_steps=0,
@@ -166,8 +167,9 @@ def _trainer(
 def _callbacks(recipe: Recipe, folder: Path, checkpoints: Path) -> list[Callback]:
     callbacks: list[Callback] = [
         *progress_callbacks(),
-        _keep(checkpoints, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=False),
-        _keep(checkpoints, "last", save_on_train_epoch_end=True),
+        KeepCurve(folder / "logs" / "csv" / "metrics.csv"),
+        ModelCheckpoint(checkpoints, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=False),
+        ModelCheckpoint(checkpoints, "last", save_on_train_epoch_end=True),
         SaveOnSignal(checkpoints / "last.ckpt"),
         StopAtNaN(folder / "nan-batch.safetensors"),
         WarnOfCollapse(),
@@ -179,10 +181,6 @@ def _callbacks(recipe: Recipe, folder: Path, checkpoints: Path) -> list[Callback
     if recipe.patience is not None:
         callbacks.append(EarlyStopping(MONITOR, mode="max", patience=recipe.patience, check_on_train_epoch_end=False))
     return callbacks
-
-
-def _keep(folder: Path, name: str, **when: Any) -> ModelCheckpoint:
-    return ModelCheckpoint(folder, name, enable_version_counter=False, **when)
 
 
 def precision_of(name: str, *, on_gpu: bool) -> Any:

@@ -43,8 +43,13 @@ class MetricLearner(pl.LightningModule):
         for teacher in self._teachers:
             teacher.to(self.device)
         restore_layout(self.optimizers().optimizer)  # type: ignore[union-attr]
+        self._choose_validation()
 
     def on_train_epoch_start(self) -> None:
+        self._choose_validation()
+
+    def _choose_validation(self) -> None:
+        """Validate the last epoch in any case; a run that goes on in an epoch does not start it anew."""
         last = self.current_epoch + 1 == self.trainer.max_epochs
         self.trainer.check_val_every_n_epoch = 1 if last else self.recipe.validate_every
 
@@ -82,6 +87,8 @@ class MetricLearner(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._means.load_state_dict(checkpoint["means"])
+        loops = checkpoint["loops"]["fit_loop"]["state_dict"]
+        self.trainer.datamodule.go_on_from(loops["combined_loader"][0])  # type: ignore[attr-defined]
 
     def configure_optimizers(self) -> Any:
         optimizer = make_optimizer(self, self.recipe.optimizer)
