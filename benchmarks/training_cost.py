@@ -39,7 +39,7 @@ METRICS: dict[str, list[Any]] = {
     "supcon": [CROSS_ENTROPY, {"name": "supcon", "weight": 0.5, "temperature": 0.1}],
     "triplet, semi-hard": [CROSS_ENTROPY, {"name": "triplet", "miner": "semihard"}],
     "triplet, hard": [CROSS_ENTROPY, {"name": "triplet", "miner": {"name": "hard", "warm_up": 0}}],
-    "contrastive, in batch": [CROSS_ENTROPY, {"name": "contrastive", "pairs": "batch"}],
+    "contrastive, all pairs": [CROSS_ENTROPY, "contrastive"],
     "multi_similarity": [CROSS_ENTROPY, "multi_similarity"],
     "proxy_anchor": [CROSS_ENTROPY, "proxy_anchor"],
     "arcface": [CROSS_ENTROPY, "arcface"],

@@ -45,13 +45,12 @@ def with_miners():
     for name in loss_names():
         yield name, {}
         if "miner" in type(make_loss(name)).model_fields:
-            extra = {"pairs": "batch"} if name == "contrastive" else {}
             for miner in miner_names():
-                yield name, {"miner": miner, **extra}
+                yield name, {"miner": miner}
 
 
-CASES = list(with_miners())
-case = pytest.mark.parametrize(("name", "parameters"), CASES, ids=[f"{n}-{p.get('miner', '')}" for n, p in CASES])
+CASES = [*with_miners(), ("contrastive", {"pairs": "twins"})]
+case = pytest.mark.parametrize(("name", "parameters"), CASES, ids=["-".join((n, *p.values())) for n, p in CASES])
 
 
 @case
@@ -78,7 +77,7 @@ def test_order_of_the_batch_does_not_matter(name, parameters):
 @case
 @pytest.mark.parametrize("labels", [[], [3], [0, 1, 2, 3], [2, 2, 2, 2]], ids=["empty", "one", "distinct", "alike"])
 def test_poor_batches_give_a_finite_loss_with_a_graph(name, parameters, labels):
-    labels = labels if name != "contrastive" or parameters else labels * 2
+    labels = labels * 2 if "pairs" in parameters else labels
     batch = outputs(labels)
     loss = build(name, **parameters)(batch)
     loss.backward()

@@ -26,8 +26,9 @@ def value(name, x, y, votes=None, targets=None, **parameters):
 @pytest.mark.parametrize("margin", [0.3, 1.0, 1.7])
 def test_contrastive(margin, seed):
     x, y = batch(seed=seed)
-    assert value("contrastive", x, y, margin=margin) == pytest.approx(naive.twins(x, y, margin), rel=1e-4)
-    in_batch = value("contrastive", x, y, margin=margin, pairs="batch")
+    twins = value("contrastive", x, y, margin=margin, pairs="twins")
+    assert twins == pytest.approx(naive.twins(x, y, margin), rel=1e-4)
+    in_batch = value("contrastive", x, y, margin=margin)
     assert in_batch == pytest.approx(naive.batch_contrastive(x, y, margin), rel=1e-4)
 
 
@@ -44,7 +45,7 @@ def test_contrastive_counts_a_mined_pair_once():
 def test_twins_come_in_pairs():
     x, y = batch(n=5)
     with pytest.raises(ValueError, match=r"even number of images, not 5"):
-        value("contrastive", x, y)
+        value("contrastive", x, y, pairs="twins")
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -111,16 +112,17 @@ def test_ntxent_takes_a_mixed_pair_for_partly_alike(temperature):
 def test_contrastive_takes_a_mixed_pair_for_partly_alike(margin):
     x, y = batch()
     expected = naive.mixed_twins(x, mixed(y), margin)
-    assert value("contrastive", x, y, targets=mixed(y), margin=margin) == pytest.approx(expected, rel=1e-4)
+    twins = value("contrastive", x, y, targets=mixed(y), margin=margin, pairs="twins")
+    assert twins == pytest.approx(expected, rel=1e-4)
     expected = naive.mixed_batch_contrastive(x, mixed(y), margin)
-    in_batch = value("contrastive", x, y, targets=mixed(y), margin=margin, pairs="batch")
+    in_batch = value("contrastive", x, y, targets=mixed(y), margin=margin)
     assert in_batch == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("supcon", {}), ("ntxent", {}), ("contrastive", {})]
-    + [("contrastive", {"pairs": "batch", "miner": miner}) for miner in ("all", "semihard", "easy_positive")],
+    [("supcon", {}), ("ntxent", {}), ("contrastive", {"pairs": "twins"})]
+    + [("contrastive", {"miner": miner}) for miner in ("all", "semihard", "easy_positive")],
 )
 def test_targets_of_one_class_are_labels(name, parameters):
     x, y = batch()

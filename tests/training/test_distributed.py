@@ -59,7 +59,7 @@ def gradients(spec, mixed):
     return {**found, "value": loss.detach()[None]}
 
 SPECS = {name: make_loss(name) for name in loss_names()}
-SPECS["in batch"] = make_loss("contrastive", pairs="batch")
+SPECS["twins"] = make_loss("contrastive", pairs="twins")
 SPECS["hard"] = make_loss("triplet", miner={"name": "hard", "warm_up": 0})
 found = {
     f"{which}/{mixed}/{name}": value
@@ -85,7 +85,7 @@ def test_gradients_of_every_loss_are_those_of_one_process_with_the_joined_batch(
     for processes in (1, 2):
         run_together(GRADIENTS, str(tmp_path), processes=processes)
     one, two = (load_file(tmp_path / f"gradients-{n}.safetensors") for n in (1, 2))
-    for which in (*loss_names(), "in batch", "hard"):
+    for which in (*loss_names(), "twins", "hard"):
         for mixed in (False, True):
             assert one[f"{which}/{mixed}/trunk.0.weight"].abs().max() > 0, which
     assert {"proxy_anchor/False/loss.losses.proxy_anchor.loss.proxies", "arcface/False/loss.losses.arcface.loss.W"} < (

@@ -92,7 +92,7 @@ def test_without_mixup_there_are_no_targets(tmp_path, seen):
 
 def test_the_contrastive_loss_compares_the_pairs_that_the_sampler_made(tmp_path, seen):
     run(HARD.override({"epochs": 1, "batches.positive_share": 0.25}), tmp_path / "run")
-    loss = Contrastive().build(num_classes=7, embedding_dim=16)
+    loss = Contrastive(pairs="twins").build(num_classes=7, embedding_dim=16)
     for outputs in seen:
         same = outputs.labels[0::2] == outputs.labels[1::2]
         assert same.sum() == 4

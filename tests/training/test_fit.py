@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from ferembed import DataError, Recipe, RecipeError, Recognizer, drawn_faces, train
+from ferembed.losses.specs import LOSSES
 from ferembed.training import diagnostics
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
 from ferembed.training.faces import as_batch, step_seed
@@ -191,11 +193,13 @@ def test_another_recipe_or_other_data_is_refused(finished):
         train(TINY, data.split("train"), data.split("test"), out)
 
 
-def test_votes_that_are_to_be_learnt_must_be_there(tmp_path):
-    recipe = TINY.override({"losses": [{"name": "soft_cross_entropy"}]})
+@pytest.mark.parametrize("name", [name for name, spec in LOSSES.items() if "votes" in spec.needs])
+def test_votes_that_are_to_be_learnt_must_be_there(tmp_path, name):
     data = faces()
-    with pytest.raises(DataError, match="load it with votes"):
-        train(recipe, data.split("train"), data.split("validation"), tmp_path / "run")
+    unusable = replace(data, votes=np.zeros((len(data), 2)), vote_classes=("even", "odd"))
+    for each in (data, unusable):
+        with pytest.raises(DataError, match="load it with votes"):
+            train(TINY.override({"losses": [name]}), each.split("train"), each.split("validation"), tmp_path / "run")
 
 
 def test_batches_that_the_faces_cannot_fill_are_refused_with_what_fits(tmp_path):
@@ -209,8 +213,8 @@ def test_batches_that_the_faces_cannot_fill_are_refused_with_what_fits(tmp_path)
             train(TINY.override(changes), data.split("train"), data.split("validation"), tmp_path / "run")
 
 
-@pytest.mark.parametrize("kind", ["class_balanced", "pairs"])
-@pytest.mark.parametrize("loss", [{"name": "contrastive", "pairs": "batch"}, {"name": "triplet"}])
+@pytest.mark.parametrize("kind", ["natural", "class_balanced", "pairs"])
+@pytest.mark.parametrize("loss", [{"name": "contrastive"}, {"name": "triplet"}])
 def test_every_kind_of_batch_trains_a_pure_metric_loss(tmp_path, kind, loss):
     changes = {"losses": [loss], "batches.kind": kind, "batches.images_per_class": 4, "epochs": 1}
     data = faces()

@@ -40,7 +40,7 @@ def test_recipes_are_frozen():
         ("losses:\n- {name: triplet, miner: hrad}\n", r"r\.yaml, line 2: losses\.0\.miner: unknown .* all, semihard, "),
         ("losses: []\n", r"r\.yaml, line 1: losses: .*at least 1 item"),
         ("batches: {kind: pairs, size: 33}\n", "even size, not 33"),
-        ("losses: [contrastive]\n", r"r\.yaml: .*set batches\.kind to pairs, not natural"),
+        ("losses: [{name: contrastive, pairs: twins}]\n", r"r\.yaml: .*set batches\.kind to pairs, not natural"),
         ("- 1\n- 2\n", "must hold a mapping"),
         ("a: [1\n", "not valid YAML"),
     ],
@@ -74,12 +74,17 @@ def test_overrides_reach_nested_fields_and_leave_the_original():
     ]
 
 
-def test_twins_and_all_pairs_of_a_batch_each_have_their_batches():
-    twins, every = "losses=[contrastive]", "losses=[{name: contrastive, pairs: batch}]"
-    assert Recipe().override([twins, "batches.kind=pairs"]).losses[0].pairs == "twins"
-    assert Recipe().override([every, "batches.kind=class_balanced"]).losses[0].pairs == "batch"
-    with pytest.raises(RecipeError, match=r"batches\.kind to pairs, not class_balanced"):
-        Recipe().override([twins, "batches.kind=class_balanced"])
+def test_the_contrastive_loss_compares_what_its_batches_are_made_of():
+    recipe = Recipe().override(["losses=[contrastive]"])
+    for kind, pairs in (("natural", "batch"), ("class_balanced", "batch"), ("pairs", "twins")):
+        assert recipe.override({"batches.kind": kind}).losses_of_batches[0].pairs == pairs
+    paired = recipe.override(["batches.kind=pairs"])
+    assert paired.override(["losses.0.miner=hard"]).losses_of_batches[0].pairs == "batch"
+    assert paired.override(["losses.0.pairs=batch"]).losses_of_batches[0].pairs == "batch"
+    assert not paired.override(["losses.0.pairs=twins"]).differences(paired)
+    for kind in ("natural", "class_balanced"):
+        with pytest.raises(RecipeError, match=rf"batches\.kind to pairs, not {kind}, or leave pairs out"):
+            recipe.override(["losses.0.pairs=twins", f"batches.kind={kind}"])
 
 
 def test_what_changes_no_result_is_no_difference():

@@ -117,7 +117,7 @@ def make_learner(
 ) -> MetricLearner:
     torch.manual_seed(recipe.seed)
     needs = frozenset[str]().union(*(loss.needs for loss in recipe.losses))
-    if "vote_logits" in needs and train.votes is None:
+    if "votes" in needs and (train.votes is None or not train.votes.any()):
         raise DataError("the recipe learns annotators' votes, and the training split has none: load it with votes=...")
     network = Network(
         Encoder(**recipe.encoder.model_dump()),
@@ -127,7 +127,7 @@ def make_learner(
     if start is not None:
         start_from(start, network)
     loss = CombinedLoss(
-        recipe.losses,
+        recipe.losses_of_batches,
         num_classes=len(train.classes),
         embedding_dim=recipe.encoder.embedding_dim,
         class_counts=list(train.class_counts().values()),

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ferembed.data.augmentation import AugmentConfig
-from ferembed.losses.specs import AnyLoss, Contrastive, CrossEntropy, SupCon
+from ferembed.losses.specs import AnyLoss, CrossEntropy, LossSpec, SupCon
 from ferembed.training.yaml_errors import RecipeError, explain
 
 WITHOUT_EFFECT: tuple[str, ...] = ("description", "workers")
@@ -47,9 +47,9 @@ class BatchConfig(_Frozen):
     """Shuffled rows; P x K batches of P classes and K images each; or pairs for a Siamese loss."""
     size: int = Field(default=128, ge=2)
     """Images a batch (for natural and pairs)."""
-    classes_per_batch: int = Field(default=7, ge=1)
+    classes_per_batch: int = Field(default=7, ge=2)
     """P of a class-balanced batch."""
-    images_per_class: int = Field(default=18, ge=1)
+    images_per_class: int = Field(default=18, ge=2)
     """K of a class-balanced batch."""
     exponent: float = Field(default=1.0, ge=0, le=1)
     """Class-balanced batches: 0 draws classes at their natural frequency, 1 uniformly."""
@@ -145,13 +145,9 @@ class Recipe(_Frozen):
         return self
 
     @model_validator(mode="after")
-    def _twins_come_in_pairs(self) -> Recipe:
-        twins = any(isinstance(loss, Contrastive) and loss.pairs == "twins" for loss in self.losses)
-        if twins and self.batches.kind != "pairs":
-            raise ValueError(
-                "the contrastive loss with pairs: twins compares rows that the sampler paired: set batches.kind to "
-                f"pairs, not {self.batches.kind}, or pairs of the loss to batch"
-            )
+    def _losses_fit_the_batches(self) -> Recipe:
+        for loss in self.losses:
+            loss.of_batches(self.batches.kind)
         return self
 
     @model_validator(mode="after")
@@ -165,6 +161,11 @@ class Recipe(_Frozen):
         if self.labels == "votes" and self.refinement:
             raise ValueError("labels: votes are learnt whole: set refinement to 0, or labels to given")
         return self
+
+    @property
+    def losses_of_batches(self) -> tuple[LossSpec, ...]:
+        """The losses, with what the recipe's batches decide of them."""
+        return tuple(loss.of_batches(self.batches.kind) for loss in self.losses)
 
     @classmethod
     def from_yaml(cls, path: str | os.PathLike[str]) -> Recipe:
@@ -240,9 +241,12 @@ class Recipe(_Frozen):
 
     def differences(self, other: Recipe) -> list[str]:
         """The fields in which two recipes differ, as ``field: mine / theirs``, but for those that change no result."""
-        mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+        mine, theirs = (_flat(each._decided().model_dump(mode="json")) for each in (self, other))
         keys = [key for key in {**mine, **theirs} if key not in WITHOUT_EFFECT and mine.get(key) != theirs.get(key)]
         return [f"{key}: {mine.get(key)} / {theirs.get(key)}" for key in keys]
+
+    def _decided(self) -> Recipe:
+        return self.model_copy(update={"losses": self.losses_of_batches})
 
 
 def recipe_names() -> tuple[str, ...]:

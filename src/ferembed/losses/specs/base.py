@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import Self
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,6 +39,16 @@ class LossSpec(Spec):
     def sampler(self) -> SamplerName:
         """The batches that suit the loss best."""
         return "class_balanced"
+
+    def of_batches(self, sampler: SamplerName) -> Self:
+        """The loss as it is where batches are drawn by ``sampler``.
+
+        Raises
+        ------
+        ValueError
+            If the loss cannot learn from such batches.
+        """
+        return self
 
     def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
         """The torch module whose ``forward(outputs)`` gives the unweighted loss of a batch.

@@ -22,10 +22,10 @@ class Contrastive(LossSpec):
 
     Notes
     -----
-    Batch: with ``pairs="twins"`` an even number of images, rows 0 and 1, 2 and 3, ... being the pairs, and the loss
-    is the mean over them; with ``pairs="batch"`` any batch: all its pairs count, and positives and negatives, of
-    which there are many more, weigh one half each. After mixup a pair is a positive by the mass that its two mixed
-    targets share and a negative by the rest.
+    Batch: any, all of whose pairs count; positives and negatives, of which there are many more, weigh one half each.
+    With ``pairs="twins"`` an even number of images that ``PairBatches`` drew: rows 0 and 1, 2 and 3, ... are the pairs,
+    and the loss is the mean over them. In a recipe it is the batches that decide, unless ``pairs`` does. After mixup a
+    pair is a positive by the mass that its two mixed targets share and a negative by the rest.
 
     Sampler: ``PairBatches`` for twins, class-balanced otherwise.
 
@@ -34,8 +34,8 @@ class Contrastive(LossSpec):
 
     Examples
     --------
-    >>> Contrastive().sampler, Contrastive(pairs="batch", miner="hard").sampler
-    ('pairs', 'class_balanced')
+    >>> [Contrastive().of_batches(kind).pairs for kind in ("pairs", "class_balanced")]
+    ['twins', 'batch']
 
     References
     ----------
@@ -47,8 +47,9 @@ class Contrastive(LossSpec):
     margin: float = Field(default=1.0, gt=0, le=2)
     """Distance from which an unlike pair costs nothing; points on the unit sphere are at most 2 apart."""
 
-    pairs: Literal["twins", "batch"] = "twins"
-    """The pairs of a true Siamese batch, or all within any batch."""
+    pairs: Literal["twins", "batch"] | None = None
+    """The pairs of a true Siamese batch, or all within any batch; none for twins where the recipe's batches are pairs
+    and no miner picks others, and for all pairs elsewhere."""
 
     miner: AnyMiner = Everything()
     """Picks among the pairs of a batch."""
@@ -63,6 +64,16 @@ class Contrastive(LossSpec):
         if self.pairs == "twins" and self.miner.name != "all":
             raise ValueError(f"a miner ({self.miner.name}) picks among pairs='batch'; twins are picked by the sampler")
         return self
+
+    def of_batches(self, sampler: SamplerName) -> Self:
+        """The loss with the pairs that such batches are made of."""
+        if self.pairs == "twins" and sampler != "pairs":
+            raise ValueError(
+                "the contrastive loss with pairs: twins compares rows that the sampler paired: set batches.kind to "
+                f"pairs, not {sampler}, or leave pairs out"
+            )
+        twins = sampler == "pairs" and self.miner.name == "all"
+        return self if self.pairs else self.model_copy(update={"pairs": "twins" if twins else "batch"})
 
     def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
         from ferembed.losses import pairwise
