@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.ferplus import ferplus_labels, refined_targets
 from ferembed.recognizer import Recognizer
+from ferembed.recognizer.gallery import check_splits
 from ferembed.storage import write_json, write_text
 from ferembed.training import Recipe, RecipeError
 
@@ -68,7 +69,7 @@ def train(
     RecipeError
         If ``out`` holds a run of another recipe or of other data; the sentence says what differs.
     DataError
-        If the splits do not fit each other or the recipe.
+        If the splits do not fit each other or the recipe, or no recogniser can be built of them.
     TrainingError
         If the loss stops being a number or memory runs out; the sentence says which settings to change.
     """
@@ -84,14 +85,16 @@ def train(
     from ferembed.training.fit import fit_network
 
     votes = gallery_votes(recipe, train)
+    seen, held_out = train.without_blank(), val.without_blank()
+    check_splits(seen, held_out)
     write_text(folder / "recipe.yaml", recipe.to_yaml())
     write_json(folder / "data.json", data)
     started = time.monotonic()
     where: dict[str, Any] = {"accelerator": accelerator, "devices": devices, "strategy": strategy}
     network = fit_network(
         recipe,
-        train.without_blank(),
-        val.without_blank(),
+        seen,
+        held_out,
         folder,
         start=start_of(recipe, train.classes),
         teachers=teachers_of(recipe, train.classes),

@@ -202,6 +202,50 @@ def test_votes_that_are_to_be_learnt_must_be_there(tmp_path, name):
             train(TINY.override({"losses": [name]}), each.split("train"), each.split("validation"), tmp_path / "run")
 
 
+def of_class(data, *codes):
+    return data.subset(np.flatnonzero(np.isin(data.labels, codes)))
+
+
+def blanked(data, *codes):
+    return replace(data, images=np.where(np.isin(data.labels, codes)[:, None, None], 0, data.images))
+
+
+def narrowed(data, count):
+    data = of_class(data, *range(count))
+    return replace(data, classes=data.classes[:count])
+
+
+def few(data, each):
+    """That many faces of each of two classes."""
+    rows = [np.flatnonzero(data.labels == code)[:each] for code in (0, 1)]
+    return narrowed(data.subset(np.concatenate(rows)), 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda train, val: (of_class(train, 0, 1, 2), val),
+            "image shows happy, sad, surprise, neutral, blank",
+        ),
+        (lambda train, val: (blanked(train, 2), val), "no training image shows fear, blank ones apart"),
+        (lambda train, val: (blanked(train, *range(7)), val), "image shows angry, disgust, fear, happy"),
+        (lambda train, val: (train, narrowed(val, 6)), "they must agree"),
+        (lambda train, val: (narrowed(train, 1), narrowed(val, 1)), "needs two classes; the data has angry alone"),
+        (lambda train, val: (few(train, 2), narrowed(val, 2)), "4 training images are too few"),
+        (lambda train, val: (train, val.subset([])), "validation split has no image"),
+        (lambda train, val: (train, blanked(val, *range(7))), "validation split has no image, or blank ones only"),
+    ],
+)
+def test_splits_of_which_no_recogniser_can_be_built_are_refused_before_the_first_step(tmp_path, change, sentence):
+    data = faces()
+    splits = change(data.split("train"), data.split("validation"))
+    with pytest.raises(DataError, match=sentence) as failure:
+        train(TINY.override({"batches.size": 2, "encoder.backbone": "no such network"}), *splits, tmp_path / "run")
+    assert "\n" not in str(failure.value)
+    assert not (tmp_path / "run").exists()
+
+
 def test_batches_that_the_faces_cannot_fill_are_refused_with_what_fits(tmp_path):
     data = faces()
     for changes, sentence in (

@@ -123,12 +123,28 @@ class HeldOutFaces:
 
 
 def check_splits(train: FaceDataset, validation: FaceDataset) -> None:
-    """Raise DataError unless both splits name the same classes and each has a training face."""
+    """Raise DataError unless a recogniser can be built of two splits without blank images.
+
+    Both name the same classes, two at least; each class has a training face, all together as many as the smallest vote
+    of neighbours takes; and there are faces to calibrate on.
+    """
+    from ferembed.estimators.voters import NEIGHBOURS
+
     if train.classes != validation.classes:
-        raise DataError(f"train names the classes {train.classes}, validation {validation.classes}.")
+        raise DataError(f"train names the classes {train.classes}, validation {validation.classes}: they must agree.")
+    if len(train.classes) < 2:
+        raise DataError(f"a recogniser needs two classes; the data has {', '.join(train.classes) or 'none'} alone.")
     empty = [name for name, count in train.class_counts().items() if not count]
     if empty:
-        raise DataError(f"no training image shows {', '.join(empty)}: leave the class out or add images.")
+        raise DataError(
+            f"no training image shows {', '.join(empty)}, blank ones apart: leave the class out or add images."
+        )
+    if len(train) < NEIGHBOURS[0]:
+        raise DataError(f"{len(train)} training images are too few: {NEIGHBOURS[0]} neighbours vote, so add images.")
+    if not len(validation):
+        raise DataError(
+            "the validation split has no image, or blank ones only: it selects and calibrates, so add some."
+        )
 
 
 def hash_bytes(faces: FaceDataset) -> NDArray[np.uint8]:
