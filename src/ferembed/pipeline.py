@@ -22,6 +22,7 @@ from ferembed.recognizer import Recognizer
 from ferembed.recognizer.gallery import check_splits
 from ferembed.storage import write_json, write_text
 from ferembed.training import Recipe, RecipeError
+from ferembed.training.surroundings import undisturbed
 
 if TYPE_CHECKING:
     from ferembed.models import Network
@@ -31,6 +32,7 @@ VOTING = "recognizer-votes"
 PACKAGES = ("ferembed", "torch", "timm", "pytorch-metric-learning", "lightning", "faiss-cpu", "scikit-learn", "numpy")
 
 
+@undisturbed()
 def train(
     recipe: Recipe,
     train: FaceDataset,
@@ -72,6 +74,11 @@ def train(
         If the splits do not fit each other or the recipe, or no recogniser can be built of them.
     TrainingError
         If the loss stops being a number or memory runs out; the sentence says which settings to change.
+
+    Notes
+    -----
+    The recipe's seed alone decides what is random. Random generators, default types, signal handlers and whatever else
+    belongs to the whole process are left as they were found.
     """
     folder = Path(out)
     if recipe.labels == "votes":

@@ -1,0 +1,38 @@
+"""What training needs of the process around it, and how it leaves that process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Float32 and gradients inside; afterwards, also after an error, all that training changes is as it was found.
+
+    That is torch's random generators, its default type, gradient mode and number of threads, and who answers SIGTERM
+    and SIGINT. What belongs to a group of processes, as Lightning notes it in the environment, lives on with the group.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)} if in_main else {}
+    dtype, threads, state = torch.get_default_dtype(), torch.get_num_threads(), torch.get_rng_state()
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_rng_state(state)
+        if gpus is None:
+            torch.cuda.manual_seed_all(torch.initial_seed())
+        else:
+            torch.cuda.set_rng_state_all(gpus)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
