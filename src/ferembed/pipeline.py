@@ -34,7 +34,7 @@ PACKAGES = ("ferembed", "torch", "timm", "pytorch-metric-learning", "lightning",
 
 @undisturbed()
 def train(
-    recipe: Recipe,
+    recipe: Recipe | str | os.PathLike[str],
     train: FaceDataset,
     val: FaceDataset,
     out: str | os.PathLike[str],
@@ -49,7 +49,8 @@ def train(
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe, str or path
+        A recipe, or the name or YAML file of one, as :meth:`Recipe.named` has it.
     train, val : FaceDataset
         Training trains; validation selects the epoch and calibrates the voters. Blank images are left out of both.
     out : path
@@ -69,7 +70,7 @@ def train(
     Raises
     ------
     RecipeError
-        If ``out`` holds a run of another recipe or of other data; the sentence says what differs.
+        If there is no such recipe, or ``out`` holds a run of another or of other data; the sentence says what differs.
     DataError
         If the splits do not fit each other or the recipe, or no recogniser can be built of them.
     TrainingError
@@ -80,7 +81,7 @@ def train(
     The recipe's seed alone decides what is random. Random generators, default types, signal handlers and whatever else
     belongs to the whole process are left as they were found.
     """
-    folder = Path(out)
+    recipe, folder = Recipe.of(recipe), Path(out)
     if recipe.labels == "votes":
         train, val = ferplus_labels(train), ferplus_labels(val)
     data = {"train": fingerprint(train), "validation": fingerprint(val)}

@@ -21,7 +21,7 @@ from ferembed.training.faces import as_batch, step_seed
 from ferembed.training.fit import make_learner
 from ferembed.training.guards import TrainingError
 from ferembed.training.module import MetricLearner, make_optimizer, warmup_cosine
-from ferembed.training.recipe import OptimizerConfig
+from ferembed.training.parts import OptimizerConfig
 
 sys.path.insert(0, str(Path(__file__).parent))
 from starter import at_step
@@ -182,6 +182,16 @@ def test_a_run_that_ends_early_ends_there_however_often_it_was_stopped_and_moved
     assert starter.run(early_run, moved, moment="ferembed.training.fit:best_weights:1", number=signal.SIGKILL) == -9
     assert starter.run(early_run, moved) == 0
     assert_the_same_run(moved, whole)
+
+
+def test_a_recipe_is_named_where_one_is_taken(tmp_path):
+    data, path = faces(), tmp_path / "tiny.yaml"
+    path.write_text(TINY.override({"epochs": 1}).to_yaml())
+    for recipe in (path, str(path)):
+        trained = train(recipe, data.split("train"), data.split("validation"), tmp_path / "run")
+        assert trained.info["recipe"]["epochs"] == 1
+    with pytest.raises(RecipeError, match="there is no recipe 'quickly'"):
+        train("quickly", data.split("train"), data.split("validation"), tmp_path / "other")
 
 
 def test_another_recipe_or_other_data_is_refused(finished):

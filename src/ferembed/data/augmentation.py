@@ -37,7 +37,9 @@ class AugmentConfig(BaseModel):
     0.0
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, strict=True
+    )
 
     flip: float = Field(default=0.5, ge=0, le=1)
     """Probability of mirroring left and right."""
@@ -45,7 +47,7 @@ class AugmentConfig(BaseModel):
     degrees: float = Field(default=15.0, ge=0, le=180)
     """Largest rotation to either side."""
 
-    scale: tuple[PositiveFloat, PositiveFloat] = (0.85, 1.15)
+    scale: tuple[PositiveFloat, PositiveFloat] = Field(default=(0.85, 1.15), strict=False)
     """Smallest and largest magnification."""
 
     translate: float = Field(default=0.12, ge=0, le=1)
@@ -66,7 +68,7 @@ class AugmentConfig(BaseModel):
     erasing: float = Field(default=0.25, ge=0, le=1)
     """Probability of covering a rectangle with one random grey level (Zhong et al. 2020)."""
 
-    erasing_area: tuple[PositiveFloat, PositiveFloat] = (0.02, 0.2)
+    erasing_area: tuple[PositiveFloat, PositiveFloat] = Field(default=(0.02, 0.2), strict=False)
     """Smallest and largest area of the rectangle, as a fraction of the image; its aspect is 0.3 to 3.3."""
 
     cutout: int = Field(default=0, ge=0)

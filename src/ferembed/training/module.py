@@ -16,7 +16,8 @@ from ferembed.models import Network
 from ferembed.training.diagnostics import embedding_figures, named_rightly
 from ferembed.training.distributed import gather_outputs
 from ferembed.training.faces import FaceBatch, step_seed
-from ferembed.training.recipe import OptimizerConfig, Recipe
+from ferembed.training.parts import OptimizerConfig
+from ferembed.training.recipe import Recipe
 
 
 class MetricLearner(pl.LightningModule):

@@ -8,76 +8,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ferembed.data.augmentation import AugmentConfig
 from ferembed.losses.specs import AnyLoss, CrossEntropy, LossSpec, SupCon
-from ferembed.training.yaml_errors import RecipeError, explain
+from ferembed.training.changes import changed, flat
+from ferembed.training.parts import BatchConfig, EncoderConfig, OptimizerConfig, Part
+from ferembed.training.yaml_errors import RecipeError, explain, wrong
+from ferembed.training.yaml_text import dump_yaml, load_yaml
 
 WITHOUT_EFFECT: tuple[str, ...] = ("description", "workers")
 """Fields that leave a run as it is: it may go on under other values of them."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class EncoderConfig(_Frozen):
-    """The network; the fields are the arguments of :class:`ferembed.Encoder`."""
-
-    backbone: str = "resnet18"
-    """Any timm model name."""
-    embedding_dim: int = Field(default=128, ge=2)
-    """Length of the embedding."""
-    image_size: int = Field(default=48, ge=16)
-    """Side of the square input in pixels."""
-    channels: Literal[1, 3] = 1
-    """1 for grey, 3 for RGB."""
-    stem: Literal["standard", "small", "small-pool", "small-stride"] = "small-pool"
-    """First layers: timm's own, or a 3x3 convolution of stride 1, without or with a max-pool, or of stride 2."""
-    backbone_args: dict[str, Any] = Field(default_factory=dict)
-    """Further arguments of timm.create_model, such as channels or drop_path_rate."""
-
-
-class BatchConfig(_Frozen):
-    """How the rows of an epoch are dealt into batches."""
-
-    kind: Literal["natural", "class_balanced", "pairs"] = "natural"
-    """Shuffled rows; P x K batches of P classes and K images each; or pairs for a Siamese loss."""
-    size: int = Field(default=128, ge=2)
-    """Images a batch (for natural and pairs)."""
-    classes_per_batch: int = Field(default=7, ge=2)
-    """P of a class-balanced batch."""
-    images_per_class: int = Field(default=18, ge=2)
-    """K of a class-balanced batch."""
-    exponent: float = Field(default=1.0, ge=0, le=1)
-    """Class-balanced batches: 0 draws classes at their natural frequency, 1 uniformly."""
-    positive_share: float = Field(default=0.5, gt=0, lt=1)
-    """Pairs: the share of pairs that show the same expression."""
-    hard_share: float = Field(default=0.0, ge=0, le=1)
-    """Pairs: the share of unlike pairs whose second face is one of the ten nearest of other classes, found anew after
-    each epoch; the first epoch has none."""
-
-
-class OptimizerConfig(_Frozen):
-    """The optimiser and its schedule: linear warm-up, then a cosine down to zero, step by step."""
-
-    name: Literal["sgd", "adamw"] = "sgd"
-    """SGD with Nesterov momentum, or AdamW."""
-    lr: float = Field(default=0.1, gt=0)
-    """Highest learning rate."""
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    """Momentum of SGD; the first beta of AdamW."""
-    weight_decay: float = Field(default=5e-4, ge=0)
-    """Weight decay of matrices and filters; biases and normalisation have none."""
-    warmup_epochs: float = Field(default=1.0, ge=0)
-    """Length of the warm-up."""
-    clip_norm: float | None = Field(default=None, gt=0)
-    """Largest norm of the whole gradient; none for no clipping."""
-
-
-class Recipe(_Frozen):
+class Recipe(Part):
     """How to train an encoder.
 
     Recipes are read from YAML with :meth:`from_yaml`, taken from the ones that ship with :meth:`named`, and changed
@@ -94,15 +38,17 @@ class Recipe(_Frozen):
 
     description: str = ""
     """One line that says what the recipe is for."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Decides initial weights, the order of rows and every augmentation."""
     epochs: int = Field(default=12, ge=1)
     """Passes over the training rows."""
     encoder: EncoderConfig = EncoderConfig()
     """The network."""
-    losses: tuple[AnyLoss, ...] = Field(default=(CrossEntropy(label_smoothing=0.1), SupCon(weight=0.5)), min_length=1)
+    losses: tuple[AnyLoss, ...] = Field(
+        default=(CrossEntropy(label_smoothing=0.1), SupCon(weight=0.5)), min_length=1, strict=False
+    )
     """The losses; their weighted sum is minimised."""
-    teachers: tuple[str, ...] = ()
+    teachers: tuple[str, ...] = Field(default=(), strict=False)
     """Folders of runs, exported files or names of shipped recognisers, whose mean answer to each batch the
     ``distillation`` loss learns."""
     start: str | None = None
@@ -138,28 +84,35 @@ class Recipe(_Frozen):
     validation_gallery: int = Field(default=4096, ge=1)
     """Training images, drawn at random, that vote in the k-NN accuracy at each validation."""
 
-    @model_validator(mode="after")
-    def _pairs_are_even(self) -> Recipe:
-        if self.batches.kind == "pairs" and self.batches.size % 2:
-            raise ValueError(f"batches of pairs need an even size, not {self.batches.size}")
-        return self
+    @field_validator("losses")
+    @classmethod
+    def _each_loss_once(cls, losses: tuple[AnyLoss, ...]) -> tuple[AnyLoss, ...]:
+        names = [loss.name for loss in losses]
+        for place, name in enumerate(names):
+            if name in names[:place]:
+                raise wrong(f"{place}", f"{name} is given twice: give each loss once, with its weight")
+        return losses
 
     @model_validator(mode="after")
     def _losses_fit_the_batches(self) -> Recipe:
-        for loss in self.losses:
-            loss.of_batches(self.batches.kind)
+        for place, loss in enumerate(self.losses):
+            try:
+                loss.of_batches(self.batches.kind)
+            except ValueError as error:
+                raise wrong(f"losses.{place}", str(error)) from error
         return self
 
     @model_validator(mode="after")
     def _teachers_are_heard(self) -> Recipe:
         if any(loss.name == "distillation" for loss in self.losses) != bool(self.teachers):
-            raise ValueError("teachers and the distillation loss go together: give both or neither")
+            field = "teachers" if self.teachers else "losses"
+            raise wrong(field, "teachers and the distillation loss go together: give both or neither")
         return self
 
     @model_validator(mode="after")
     def _labels_are_refined_or_votes(self) -> Recipe:
         if self.labels == "votes" and self.refinement:
-            raise ValueError("labels: votes are learnt whole: set refinement to 0, or labels to given")
+            raise wrong("refinement", "labels: votes are learnt whole: set refinement to 0, or labels to given")
         return self
 
     @property
@@ -187,15 +140,29 @@ class Recipe(_Frozen):
     def from_yaml_text(cls, text: str, *, source: str = "<text>") -> Recipe:
         """Read a recipe from YAML text; ``source`` names it in errors."""
         try:
-            values = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"{source} is not valid YAML: {error}") from error
+            values = load_yaml(text, source)
+        except ValueError as error:
+            raise RecipeError(str(error)) from error
         if not isinstance(values, dict):
             raise RecipeError(f"{source} must hold a mapping of recipe fields, not {type(values).__name__}.")
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise RecipeError(explain(error, text, source)) from error
+        return cls._of(values, text, source)
+
+    @classmethod
+    def of(cls, recipe: Recipe | str | os.PathLike[str]) -> Recipe:
+        """A recipe as it is, or by its name or path as :meth:`named` has it.
+
+        Raises
+        ------
+        RecipeError
+            If it is neither, or as for :meth:`named`.
+        """
+        if isinstance(recipe, Recipe):
+            return recipe
+        if isinstance(recipe, os.PathLike):
+            return cls.from_yaml(recipe)
+        if not isinstance(recipe, str):
+            raise RecipeError(f"a recipe is a Recipe, a name or the path of a YAML file, not {type(recipe).__name__}.")
+        return cls.named(recipe)
 
     @classmethod
     def named(cls, name: str) -> Recipe:
@@ -215,7 +182,7 @@ class Recipe(_Frozen):
 
     def to_yaml(self) -> str:
         """All fields, defaults included, as YAML."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return dump_yaml(self.model_dump(mode="json"))
 
     def override(self, changes: Mapping[str, Any] | Iterable[str]) -> Recipe:
         """A copy with some fields changed.
@@ -231,19 +198,20 @@ class Recipe(_Frozen):
         RecipeError
             If a field does not exist or a value does not fit.
         """
-        values = self.model_dump(mode="json")
-        for key, value in _pairs(changes):
-            _assign(values, key, yaml.safe_load(value) if isinstance(value, str) else value)
-        try:
-            return type(self).model_validate(values)
-        except ValidationError as error:
-            raise RecipeError(explain(error)) from error
+        return self._of(changed(self.model_dump(mode="json"), changes))
 
     def differences(self, other: Recipe) -> list[str]:
         """The fields in which two recipes differ, as ``field: mine / theirs``, but for those that change no result."""
-        mine, theirs = (_flat(each._decided().model_dump(mode="json")) for each in (self, other))
+        mine, theirs = (flat(each._decided().model_dump(mode="json")) for each in (self, other))
         keys = [key for key in {**mine, **theirs} if key not in WITHOUT_EFFECT and mine.get(key) != theirs.get(key)]
         return [f"{key}: {mine.get(key)} / {theirs.get(key)}" for key in keys]
+
+    @classmethod
+    def _of(cls, values: dict[str, Any], text: str = "", source: str = "the recipe") -> Recipe:
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise RecipeError(explain(error, values, text, source)) from error
 
     def _decided(self) -> Recipe:
         return self.model_copy(update={"losses": self.losses_of_batches})
@@ -253,47 +221,3 @@ def recipe_names() -> tuple[str, ...]:
     """The recipes that ship with the library, sorted."""
     folder = resources.files("ferembed.training") / "recipes"
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
-
-
-def _pairs(changes: Mapping[str, Any] | Iterable[str]) -> Iterable[tuple[str, Any]]:
-    if isinstance(changes, Mapping):
-        return list(changes.items())
-    pairs = [change.partition("=") for change in changes]
-    for key, equals, value in pairs:
-        if not equals or not key:
-            raise RecipeError(
-                f"an override reads field=value, such as optimizer.lr=0.05, not {key + equals + value!r}."
-            )
-    return [(key.strip(), value) for key, _, value in pairs]
-
-
-def _assign(values: Any, dotted: str, value: Any) -> None:
-    *parents, last = dotted.split(".")
-    place = values
-    for name in parents:
-        place = place[_key(place, name, dotted)]
-    place[_key(place, last, dotted, new=isinstance(place, dict))] = value
-
-
-def _key(place: Any, name: str, dotted: str, *, new: bool = False) -> Any:
-    if isinstance(place, list) and name.isdigit() and int(name) < len(place):
-        return int(name)
-    if isinstance(place, dict) and (name in place or new):
-        return name
-    have = range(len(place)) if isinstance(place, list) else place if isinstance(place, dict) else ()
-    raise RecipeError(
-        f"a recipe has no field {dotted!r}: at {name!r} there is {', '.join(map(str, have)) or 'a value'}."
-    )
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(value, dict):
-        items: Iterable[tuple[Any, Any]] = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    else:
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for key, item in items:
-        flat |= _flat(item, f"{prefix}.{key}" if prefix else str(key))
-    return flat

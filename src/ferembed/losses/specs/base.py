@@ -17,9 +17,11 @@ SamplerName = Literal["natural", "class_balanced", "pairs"]
 
 
 class Spec(BaseModel):
-    """A part of a recipe: frozen, and closed to fields it does not know."""
+    """A part of a recipe: frozen, closed to fields it does not know, and strict about the types of their values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, strict=True
+    )
 
 
 class LossSpec(Spec):

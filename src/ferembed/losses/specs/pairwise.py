@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from typing_extensions import Self
 
 from .base import LossSpec, SamplerName
@@ -115,7 +122,7 @@ class Triplet(LossSpec):
 
     name: Literal["triplet"] = "triplet"
 
-    margin: PositiveFloat | Literal["soft"] | tuple[PositiveFloat, ...] = 0.2
+    margin: PositiveFloat | Literal["soft"] | Annotated[tuple[PositiveFloat, ...], Field(strict=False)] = 0.2
     """Distance to be kept, the word "soft", or one distance for each slice of the embedding."""
 
     miner: AnyMiner = SemiHard()
@@ -128,11 +135,16 @@ class Triplet(LossSpec):
             return self.margin
         return (None,) if self.margin == "soft" else (self.margin,)
 
-    @model_validator(mode="after")
-    def _some_margin(self) -> Self:
-        if not self.margins:
-            raise ValueError("margin is an empty list; give at least one distance")
-        return self
+    @field_validator("margin", mode="wrap")
+    @classmethod
+    def _one_sentence(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            margin = validate(value)
+        except ValidationError:
+            margin = ()
+        if margin == ():
+            raise ValueError('give a finite distance above 0, the word "soft", or a list of such distances')
+        return margin
 
     def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
         from ferembed.losses import pairwise
