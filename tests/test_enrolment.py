@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ferembed import DataError, FaceDataset, Recognizer, StorageError
+from ferembed import DataError, FaceDataset, Recognizer, StorageError, evaluate
 from ferembed.estimators.voters import renamed
 from ferembed.labels import FER2013_CLASSES
 from ferembed.models import Encoder, Network
@@ -145,6 +145,22 @@ def test_a_known_expression_takes_more_faces(recognizer):
     np.testing.assert_allclose(near.similarities, 1, atol=1e-4)
     assert (near.ids < 0).all()
     assert (near.labels == "happy").all()
+
+
+def test_a_class_is_the_same_however_it_is_spelled(recognizer):
+    known = recognizer.classes_.tolist()
+    count = int((recognizer.gallery_labels == "happy").sum())
+    recognizer.enroll("  Happiness", STRANGERS[:3])
+    recognizer.enroll("HAPPY", STRANGERS[3:6])
+    assert recognizer.classes_.tolist() == known
+    assert int((recognizer.gallery_labels == "happy").sum()) == count + 6
+    recognizer.enroll("Cafe\u0301", ENROLLED[:20])
+    recognizer.enroll("caf\u00e9 ", ENROLLED[20:])
+    assert recognizer.classes_.tolist() == [*known, "caf\u00e9"]
+    recognizer.forget("CAF\u00c9")
+    assert recognizer.classes_.tolist() == known
+    spelled = TEST.with_labels(TEST.labels, [name.upper() for name in TEST.classes])
+    assert evaluate(recognizer, spelled, resamples=0).images == len(TEST)
 
 
 def test_several_expressions_can_be_enrolled(recognizer):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.ferplus import ferplus_labels, refined_targets
+from ferembed.data.resolution import as_asked
 from ferembed.recognizer import Recognizer
 from ferembed.recognizer.gallery import check_splits
 from ferembed.storage import write_json, write_text
@@ -53,6 +54,7 @@ def train(
         A recipe, or the name or YAML file of one, as :meth:`Recipe.named` has it.
     train, val : FaceDataset
         Training trains; validation selects the epoch and calibrates the voters. Blank images are left out of both.
+        Faces from files are read as the recipe's encoder looks at them (:func:`~ferembed.data.resolution.as_asked`).
     out : path
         Folder of the run: ``recipe.yaml``, ``run.json``, ``checkpoints/``, ``logs/``, ``losses.safetensors`` and
         ``recognizer/``. Where the network learnt annotators' votes beside the labels, ``recognizer-votes/`` is the same
@@ -82,6 +84,8 @@ def train(
     belongs to the whole process are left as they were found.
     """
     recipe, folder = Recipe.of(recipe), Path(out)
+    seen_at = {"image_size": recipe.encoder.image_size, "channels": recipe.encoder.channels}
+    train, val = as_asked(train, **seen_at), as_asked(val, **seen_at)
     if recipe.labels == "votes":
         train, val = ferplus_labels(train), ferplus_labels(val)
     data = {"train": fingerprint(train), "validation": fingerprint(val)}
@@ -198,7 +202,7 @@ def processor() -> str:
 
 def fingerprint(faces: FaceDataset) -> str:
     """SHA-256 over the pixels, labels and class names of a data set, in order."""
-    digest = hashlib.sha256("\n".join([*faces.classes, *faces.pixel_hashes.tolist()]).encode())
+    digest = hashlib.sha256("\n".join([*faces.classes, *faces.pixel_hashes.tolist()]).encode(errors="surrogateescape"))
     digest.update(faces.labels.tobytes())
     return digest.hexdigest()
 

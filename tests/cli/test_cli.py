@@ -11,13 +11,15 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
-from ferembed import Recipe, Recognizer, drawn_faces, evaluate, load, load_dataset
+from ferembed import Recipe, Recognizer, drawn_faces, evaluate, load, load_dataset, train
 from ferembed.cli import main
 from ferembed.cli.options import DEFAULT
+from ferembed.data import RAFDB_FOLDERS, load_folder
 from ferembed.shipped import card
 
 TINY = """
@@ -149,6 +151,55 @@ def test_names_are_shown_as_they_are(run, tree, here):
     assert "[sad]" in shown
     ferembed("report", here / "[run]:1", named, "--split", "test", "--out", here / "report.html")
     assert "[happy] :)" in (here / "report.html").read_text()
+
+
+HUES = {"1": (230, 60, 60), "2": (60, 153, 20), "3": (90, 90, 255)}
+"""Colours of one grey, by the numbers of RAF-DB's folders."""
+
+
+@pytest.fixture(scope="module")
+def hues(tmp_path_factory):
+    """Squares that differ in hue alone, as train/NUMBER and test/NUMBER: no validation split, no names."""
+    root, rng = tmp_path_factory.mktemp("hues"), np.random.default_rng(0)
+    for number, colour in HUES.items():
+        for split, count in (("train", 40), ("test", 12)):
+            (root / split / number).mkdir(parents=True)
+            for place in range(count):
+                noise = rng.normal(0, 8, (64, 64, 1))
+                picture = (np.array(colour) + noise).clip(0, 255).astype(np.uint8)
+                Image.fromarray(picture).save(root / split / number / f"{place}.png")
+    return root
+
+
+def in_colour(folder):
+    recipe = yaml.safe_load(TINY) | {"epochs": 6, "batches": {"size": 30}}
+    recipe["encoder"] |= {"channels": 3, "image_size": 32}
+    recipe["augment"] = {"brightness": 0.0, "contrast": 0.0, "erasing": 0.0}
+    (folder / "colour.yaml").write_text(yaml.safe_dump(recipe))
+    return folder / "colour.yaml"
+
+
+def test_colours_count_where_the_recipe_looks_at_them_and_a_split_can_be_held_out(hues, here):
+    recipe, out, named = in_colour(here), here / "out", ["--classes", "1=surprise,2=fear,3=disgust"]
+    assert "--validation 0.1" in ferembed("train", hues, "--recipe", recipe, "--out", out, *named, code=1)
+    ferembed("train", hues, "--recipe", recipe, "--out", out, "--validation", 0.2, *named)
+    judging = ["--split", "test", "--classes", "rafdb", "--resamples", 0]
+    ferembed("evaluate", out, hues, *judging, "--json", here / "judged.json")
+    assert json.loads((here / "judged.json").read_text())["all_images"]["vote"]["accuracy"] == 1.0
+    told("compare", out, out, hues, *judging[:4], "--json", here / "both.json")
+    both = json.loads((here / "both.json").read_text())["all_images"]["vote"]["differences"]["accuracy"]
+    assert both["first"] == both["second"] == 1.0
+    ferembed("report", out, hues, *judging[:4], "--out", here / "report.html")
+    faces = load_folder(hues, classes=RAFDB_FOLDERS)
+    assert evaluate(Recognizer.load(out), faces.split("test"), resamples=0).primary_value == 1.0
+    held = load_folder(hues, classes={"1": "surprise", "2": "fear", "3": "disgust"}).with_validation(0.2)
+    again = train(Recipe.named(str(recipe)), held.split("train"), held.split("validation"), here / "again")
+    assert evaluate(again, held.split("test"), resamples=0).primary_value == 1.0
+
+
+@pytest.mark.parametrize("classes", ["1=happy,sad", "happy,,sad", "=happy", "1="])
+def test_classes_that_say_nothing_are_refused(hues, run, classes):
+    assert "--classes takes rafdb, affectnet, pairs" in told("evaluate", run, hues, "--classes", classes, code=2)
 
 
 def test_recipes_are_listed_and_shown():

@@ -208,6 +208,20 @@ def test_frames_of_answers_are_read_by_their_columns_names(blobs, kind, options)
         FunctionMember(lambda X: pd.DataFrame({"fear": [0.5], "joy": [0.5]}), ["joy", "sad"]).predict_proba(X[:1])
 
 
+def test_members_that_spell_a_class_otherwise_speak_of_the_same(blobs):
+    X, y = blobs[:2]
+    names = np.array(["happy", "sad", "angry"])[y % 3]
+    spelled = np.array(["Happiness", "sadness ", "ANGRY"])[y % 3]
+    plain, other = (GaussianNB().fit(X, labels) for labels in (names, spelled))
+    for members in ((plain, other), (other, other)):
+        frozen = [(f"m{place}", FrozenEstimator(member)) for place, member in enumerate(members)]
+        vote = VotingEnsemble(frozen).fit(X, names)
+        assert vote.classes_.tolist() == ["angry", "happy", "sad"]
+        said = vote.member_probabilities(X)
+        np.testing.assert_allclose(said[0], said[1], atol=1e-6)
+        np.testing.assert_allclose(vote.weights_, 0.5)
+
+
 def test_a_class_that_no_row_shows_is_warned_of(blobs):
     X, y, X_val, y_val, *_ = blobs
     members = [

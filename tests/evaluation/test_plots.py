@@ -293,6 +293,17 @@ def test_projection_keeps_groups_together_and_repeats(method):
     assert ((near < 30) == (np.arange(60) < 30)[:, None]).mean() > 0.95
 
 
+@pytest.mark.parametrize("points", [1, 2, 3, 4])
+def test_copies_of_a_few_embeddings_have_a_map(points):
+    rng = np.random.default_rng(0)
+    vectors = np.repeat(np.eye(8)[:points], 30, axis=0) + rng.normal(scale=1e-8, size=(30 * points, 8))
+    places = project_embedding(vectors)
+    assert np.isfinite(places).all()
+    apart = np.linalg.norm(places[::30, None] - places[None, ::30], axis=2) + np.eye(points)
+    assert apart.min() > 0.5
+    assert np.ptp(places[:30], axis=0).max() < 1e-2 * np.ptp(np.append(places, [[1, 1]], axis=0), axis=0).max()
+
+
 def test_projection_says_what_it_needs(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ImportError, match="pip install umap-learn"):
@@ -301,6 +312,8 @@ def test_projection_says_what_it_needs(monkeypatch):
         project_embedding(np.eye(3))
     with pytest.raises(ValueError, match="'tsne' or 'umap', not 'pca'"):
         project_embedding(np.eye(5), method="pca")
+    with pytest.raises(ValueError, match="some hold NaN or infinity"):
+        project_embedding(np.full((5, 8), np.nan))
 
 
 def test_retrieval_sheet_names_labels_and_distances():

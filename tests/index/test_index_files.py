@@ -42,6 +42,14 @@ def test_round_trip(kind, tmp_path):
     np.testing.assert_array_equal(index.search(queries, 9).ids, again.search(queries, 9).ids)
 
 
+def test_saving_takes_no_other_file_away(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    index = make_index("exact", 2)
+    with pytest.raises(StorageError, match=r"notes\.txt, which this library did not save there"):
+        index.save(tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_empty_index_comes_back(kind, tmp_path):
     make_index(kind, 4).save(tmp_path / "gallery")

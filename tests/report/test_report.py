@@ -20,11 +20,17 @@ TEST = FACES.split("test")
 SECTIONS = ("Figures", "Confusion matrix", "Classes", "Confidence", "Retrieval", "Embedding map")
 
 
-def make_run(folder, seed, classes=None):
+def make_run(folder, seed, collapsed=False):
     """A run of an untrained encoder, as the pipeline leaves one."""
     torch.manual_seed(seed)
     arguments = {"channels": (8, 8, 8, 8), "stem_width": 8}
     network = Network(Encoder("resnet10t", 16, 32, stem="standard", backbone_args=arguments), 7)
+    if collapsed:
+        with torch.no_grad():
+            *before, last = network.encoder.parameters()
+            for parameter in (*before, last):
+                parameter.zero_()
+            last.fill_(1.0)
     train, validation = FACES.split("train"), FACES.split("validation")
     info = {
         "recipe": {"description": "Untrained <b>", "epochs": 0, "seed": seed},
@@ -90,6 +96,14 @@ def test_the_file_holds_every_section_and_every_figure(report, runs):
             assert value in html
     assert f"{evaluation.retrieval.map_at_r:.1%}" in html
     assert "Untrained &lt;b&gt;" in html
+
+
+def test_a_run_that_collapsed_has_its_report(tmp_path):
+    run = make_run(tmp_path / "collapsed", 0, collapsed=True)
+    embeddings = Recognizer.load(run).encode(FACES.images[:20])
+    np.testing.assert_array_equal(embeddings, embeddings[[0]].repeat(20, axis=0))
+    write_report(run, FACES, tmp_path / "report.html", split="test", resamples=5)
+    assert "Embedding map" in text(tmp_path / "report.html")
 
 
 @pytest.mark.parametrize("page", ["report", "comparison"])

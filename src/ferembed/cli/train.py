@@ -7,13 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from ferembed.cli.options import Data
+from ferembed.cli.options import Classes, Data, faces_for
 
 RecipeName = Annotated[str, typer.Option("--recipe", help="A name from `ferembed recipes`, or a YAML file.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the run; an unfinished run in it goes on.")]
 Accelerator = Annotated[str, typer.Option(help="Where to compute, as Lightning names it: auto, cpu, gpu, mps.")]
 Devices = Annotated[str, typer.Option(help="How many devices, their numbers (0,2), or auto for all.")]
 Strategy = Annotated[str, typer.Option(help="How several devices work together, such as ddp.")]
+Share = Annotated[
+    float | None,
+    typer.Option("--validation", help="Share of train to hold out as validation, for data that have none: 0.1, say."),
+]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a field, such as optimizer.lr=0.05.")]
 
 
@@ -25,24 +29,27 @@ def command(
     accelerator: Accelerator = "auto",
     devices: Devices = "1",
     strategy: Strategy = "auto",
+    validation: Share = None,
+    classes: Classes = None,
 ) -> None:
     """Train a recogniser on the train split; the validation split selects and calibrates."""
     from ferembed.assessment import evaluate
     from ferembed.cli.tables import metrics_table, show
-    from ferembed.data import load_dataset
     from ferembed.pipeline import RUN, train
     from ferembed.training import Recipe
     from ferembed.training.distributed import is_first
 
     chosen = Recipe.named(recipe).override(changes or [])
-    faces = load_dataset(data)
+    faces = faces_for(chosen.encoder, data, classes)
+    if validation is not None:
+        faces = faces.with_validation(validation, seed=chosen.seed)
     show(f"{faces}")
-    validation = faces.split("validation")
+    held_out = faces.split("validation")
     finished = (out / RUN).is_file()
     where: dict[str, Any] = {"accelerator": accelerator, "devices": devices, "strategy": strategy}
-    recognizer = train(chosen, faces.split("train"), validation, out, **where)
+    recognizer = train(chosen, faces.split("train"), held_out, out, **where)
     if not is_first():
         return
     if not finished:
-        show(metrics_table(evaluate(recognizer, validation)))
+        show(metrics_table(evaluate(recognizer, held_out)))
     show(f"saved in {out}; `ferembed predict {out} IMAGE` asks it.")

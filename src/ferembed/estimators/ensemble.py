@@ -27,6 +27,7 @@ from ferembed.estimators.held_out import (
     held_out,
     routed_fit_params,
     router,
+    spelled_as,
     warn_of_absent,
 )
 from ferembed.estimators.parameters import from_plain, plain_parameters
@@ -114,7 +115,8 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
         said = []
         for (name, _), member in zip(self.estimators, self.estimators_, strict=True):
             with answers_of(name):
-                said.append(aligned(probabilities_of(member, X), np.asarray(member.classes_), self.classes_))
+                own = spelled_as(member.classes_, self.classes_)
+                said.append(aligned(probabilities_of(member, X), own, self.classes_))
         return self._calibrated(said)
 
     @property
@@ -179,15 +181,13 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
         self, members: list[Any], answers: Sequence[Floats], labels: Labels, weights: Floats | None
     ) -> Any:
         self.estimators_ = members
-        self.classes_ = common_classes(members)
+        own = [spelled_as(member.classes_, labels) for member in members]
+        self.classes_ = common_classes(own)
         codes = encoded(labels, self.classes_)
-        for (name, _), member in zip(self.estimators, members, strict=True):
+        for (name, _), member, classes in zip(self.estimators, members, own, strict=True):
             adopt_features(self, member)
-            warn_of_absent(labels, np.asarray(member.classes_), f"The member {name}")
-        proba = [
-            aligned(said, np.asarray(member.classes_), self.classes_)
-            for member, said in zip(members, answers, strict=True)
-        ]
+            warn_of_absent(labels, classes, f"The member {name}")
+        proba = [aligned(said, classes, self.classes_) for said, classes in zip(answers, own, strict=True)]
         self.calibrations_ = [fit_calibration(self.calibration, said, codes, weights) for said in proba]
         if len(members) > 1:
             warn_of_little(f"Weighing {len(members)} members was given", len(codes), weights)

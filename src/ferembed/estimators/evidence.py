@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -16,6 +19,8 @@ CLASS_ROWS = 10
 
 LITTLE = 100
 """Held-out rows below which a fit warns that it has little to go by."""
+
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 def evidence(rows: int, sample_weight: Floats | None = None) -> float:
@@ -72,10 +77,20 @@ def targets(
     return mixed
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Fits inside are parts of a larger one, which warns of little evidence once."""
+    token = _QUIET.set(True)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
+
+
 def warn_of_little(what: str, rows: int, sample_weight: Floats | None = None) -> None:
     """Warn where rows are worth fewer than :data:`LITTLE`; ``what`` begins the sentence."""
     seen = evidence(rows, sample_weight)
-    if seen < LITTLE:
+    if seen < LITTLE and not _QUIET.get():
         warnings.warn(
             f"{what} {seen:.4g} held-out rows, fewer than {LITTLE}: it stays near what stood before, and what it "
             "changes is uncertain.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
 from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
+from ferembed.labels import canonical
 
 Labels = NDArray[Any]
 Response = Callable[[Any, Any], Floats]
@@ -109,9 +110,25 @@ def warn_of_absent(labels: Labels, classes: Labels, who: str) -> None:
         )
 
 
-def common_classes(members: Iterable[Any]) -> Labels:
+def spelled_as(classes: Labels, labels: Labels) -> Labels:
+    """Classes as the labels spell them: one that is no label becomes the label that means it, if there is one such.
+
+    Examples
+    --------
+    >>> spelled_as(np.array(["Happiness", "sad", "bored"]), np.array(["happy", "sad"])).tolist()
+    ['happy', 'sad', 'bored']
+    """
+    own, known = np.asarray(classes).tolist(), set(np.asarray(labels).tolist())
+    meant = [canonical(name) for name in known if isinstance(name, str)]
+    house = {canonical(name): name for name in known if isinstance(name, str) and meant.count(canonical(name)) == 1}
+    spelled = [name if name in known or not isinstance(name, str) else house.get(canonical(name), name) for name in own]
+    if spelled == own or len(set(spelled)) < len(own):
+        return np.asarray(classes)
+    return np.array(spelled, dtype=object if np.asarray(classes).dtype.kind == "O" else None)
+
+
+def common_classes(orders: Sequence[Labels]) -> Labels:
     """The classes of all members: in the order they share, or else sorted."""
-    orders = [np.asarray(member.classes_) for member in members]
     if all(np.array_equal(order, orders[0]) for order in orders):
         return orders[0]
     return np.unique(np.concatenate(orders))

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ferembed.estimators.calibrated import CalibratedClassifier
 from ferembed.estimators.calibration import CalibrationMethod, fit_calibration
+from ferembed.estimators.evidence import quiet, warn_of_little
 from ferembed.estimators.knn import KNNClassifier
 from ferembed.estimators.pooling import pool_probabilities
 from ferembed.estimators.probabilities import Codes, Floats
@@ -58,6 +59,7 @@ class Voters(NamedTuple):
     vote: VotingEnsemble
 
 
+@quiet()
 def best_knn(
     gallery: NDArray[np.float32],
     codes: NDArray[np.int64],
@@ -111,7 +113,12 @@ def calibrated_voters(
     it. So each enrolled face counts as many times as keeps within :data:`MAX_LOSS`, at most until its class is as
     frequent as the average trained one. The probabilities are those under this prior.
     """
-    rows = np.zeros(0, np.int64) if enrolled is None else enrolled
+    warn_of_little("Calibrating the voters was given", len(held_out.codes))
+    with quiet():
+        return _calibrated(head, knn, held_out, np.zeros(0, np.int64) if enrolled is None else enrolled)
+
+
+def _calibrated(head: SoftmaxHead, knn: KNNClassifier, held_out: HeldOut, rows: NDArray[np.int64]) -> Voters:
     trained = len(head.classes_)
     asked = HeldOut(
         np.concatenate([held_out.embeddings, knn.index_.reconstruct(rows)]),

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
 from ferembed.estimators.calibration import IsotonicCalibration, TemperatureScaling
 from ferembed.estimators.gallery import Gallery
-from ferembed.estimators.held_out import encoded
+from ferembed.estimators.held_out import encoded, spelled_as
 from ferembed.estimators.probabilities import FLOOR
 from ferembed.estimators.weights import CLOSEST, Weighting, counted
 
@@ -82,7 +82,7 @@ def _calibrated(classifier: CalibratedClassifier, embeddings: Tensor) -> Tensor:
 def _ensemble(classifier: VotingEnsemble, embeddings: Tensor) -> Tensor:
     answers = []
     for member, calibration in zip(classifier.estimators_, classifier.calibrations_, strict=True):
-        columns = torch.from_numpy(encoded(np.asarray(member.classes_), classifier.classes_))
+        columns = torch.from_numpy(encoded(spelled_as(member.classes_, classifier.classes_), classifier.classes_))
         aligned = torch.zeros(len(embeddings), len(classifier.classes_), dtype=torch.float64)
         answers.append(_calibrate(calibration, aligned.index_copy(1, columns, vote(member, embeddings))))
     weights, stack = torch.from_numpy(classifier.weights_), torch.stack(answers)

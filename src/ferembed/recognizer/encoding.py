@@ -43,13 +43,14 @@ def codes_among(classes: Sequence[str], faces: FaceDataset) -> NDArray[np.int64]
     Raises
     ------
     DataError
-        If the faces name a class that is not among them.
+        If some are of a class that is not among them.
     """
-    places = {name: place_of(name, classes) for name in faces.classes}
-    unknown = [name for name, place in places.items() if place is None]
+    places = [place_of(name, classes) for name in faces.classes]
+    shown = faces.class_counts()
+    unknown = [name for name, place in zip(faces.classes, places, strict=True) if place is None and shown[name]]
     if unknown:
         raise DataError(f"the recogniser knows {', '.join(classes)}; the data also names {', '.join(unknown)}.")
-    return np.array([places[name] for name in faces.classes], np.int64)[faces.labels]
+    return np.array([-1 if place is None else place for place in places], np.int64)[faces.labels]
 
 
 def faces_of(encoder: Encoder, images: Faces, label: str) -> FaceDataset:

@@ -10,7 +10,6 @@ from ferembed.auditing.copies import Copies
 from ferembed.auditing.labels import find_label_issues
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.page import FaceSheet, heading, note, table
-from ferembed.labels import place_of
 
 DOUBTFUL = 24
 GROUPS = 12
@@ -66,11 +65,10 @@ def _near(faces: FaceDataset, copies: Copies | None) -> list[Markup]:
 
 def _doubtful(answers: Answers) -> list[Markup]:
     """Labels of the judged split that the vote, which did not learn them, contradicts most."""
-    faces = answers.faces
-    columns = [column for name in faces.classes if (column := place_of(name, answers.classes)) is not None]
-    if len(columns) < len(answers.classes) or not answers.fresh.any():
+    if not answers.fresh.any():
         return []
-    issues = find_label_issues(faces, probabilities=answers.probabilities["vote"][:, columns])
+    faces = answers.faces.with_labels(answers.codes, answers.classes)
+    issues = find_label_issues(faces, probabilities=answers.probabilities["vote"])
     if not len(issues):
         return [note("The vote contradicts no label.")]
     top = issues.top(DOUBTFUL)
