@@ -65,36 +65,46 @@ def run(code):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a fork")
-@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf"])
-def test_a_child_forked_after_a_threaded_search_can_search_and_add(kind):
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("kind", "rows", "dim"),
+    [("exact", 1500, 1024), ("flat", 12_000, 64), ("hnsw", 12_000, 64), ("ivf", 12_000, 64)],
+    ids=["exact", "flat", "hnsw", "ivf"],
+)
+def test_a_child_forked_amid_searches_of_other_threads_can_search_and_add(kind, rows, dim):
+    """Parent and child are ended by the system's alarm should one of them wait for a lock that nobody holds."""
     lines = run(f"""
-        import os, threading
+        import os, signal, threading
         import numpy as np
         from ferembed.index import make_index
+        signal.alarm(120)
         rng = np.random.default_rng(0)
-        index = make_index({kind!r}, 64)
-        index.add(rng.normal(size=(12000, 64)))
-        queries = rng.normal(size=(1000, 64))
+        index = make_index({kind!r}, {dim})
+        index.add(rng.normal(size=({rows}, {dim})))
+        queries = rng.normal(size=(300, {dim}))
         truth = index.search(queries, 5).ids
         going = threading.Event()
-        def search():
+        def search(count):
             while not going.is_set():
-                index.search(queries, 5)
-        thread = threading.Thread(target=search)
-        thread.start()
-        for _ in range(3):
+                index.search(queries[:count], 5)
+        threads = [threading.Thread(target=search, args=(count,)) for count in (1, 300, 300)]
+        for thread in threads:
+            thread.start()
+        for _ in range(4):
             child = os.fork()
             if child == 0:
+                signal.alarm(60)
                 many, one = index.search(queries, 5).ids, index.search(queries[:1], 5).ids
                 same = (many == truth).all() and (one == truth[:1]).all()
-                index.add(queries[:300])
+                index.add(queries)
                 index.remove([3])
-                os._exit(0 if same and len(index) == 12299 else 1)
+                os._exit(0 if same and len(index) == {rows} + 299 else 1)
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
         going.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
     """)
-    assert lines == ["0", "0", "0"]
+    assert lines == ["0"] * 4
 
 
 CALLS = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.index._lock import calculating
 from ferembed.index._screen import Screen
 from ferembed.index._threads import Found, exhaustive, one_thread
 from ferembed.index.exact import MatrixStore
@@ -24,11 +25,12 @@ class FlatStore(MatrixStore):
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Append unit vectors. The screen's directions are chosen anew when the rows have doubled."""
         super().add(vectors)
-        if len(self) >= max(_SCREENED_FROM, 2 * self._screened_at):
-            self._screen = Screen.fit(self.matrix)
-            self._screened_at = len(self)
-        elif self._screen is not None:
-            self._screen.add(vectors)
+        with calculating():
+            if len(self) >= max(_SCREENED_FROM, 2 * self._screened_at):
+                self._screen = Screen.fit(self.matrix)
+                self._screened_at = len(self)
+            elif self._screen is not None:
+                self._screen.add(vectors)
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Drop the rows where ``kept`` is False."""
@@ -53,7 +55,8 @@ class FlatStore(MatrixStore):
             return None
         found = []
         for query in queries:
-            one = self._screen.search(query, k, self.matrix, allowed)
+            with calculating():
+                one = self._screen.search(query, k, self.matrix, allowed)
             if one is None:
                 return None
             found.append(one)

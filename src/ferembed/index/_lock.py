@@ -84,6 +84,16 @@ class _Held:
 
 
 _LOCKS: weakref.WeakSet[ReadWriteLock] = weakref.WeakSet()
+_CALCULATIONS = ReadWriteLock()
+
+
+def calculating() -> AbstractContextManager[None]:
+    """Keep this process from forking for the length of a with-block, which must be short and hold no other.
+
+    A fork amid a matrix product leaves the locks of the library that computes it (OpenBLAS, say) held for ever, by
+    threads that the child has not: parent or child would wait in vain.
+    """
+    return _CALCULATIONS.read()
 
 
 def _free_all() -> None:
@@ -92,4 +102,6 @@ def _free_all() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_free_all)
+    os.register_at_fork(
+        before=_CALCULATIONS._begin_write, after_in_parent=_CALCULATIONS._end_write, after_in_child=_free_all
+    )

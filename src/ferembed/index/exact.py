@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ferembed.index._files import read_array
 from ferembed.index._growing import GrowingArray
+from ferembed.index._lock import calculating
 from ferembed.index.stored import StoredIndex
 from ferembed.storage import StorageError
 
@@ -51,7 +52,8 @@ class MatrixStore:
         similarities, rows = [], []
         for start in range(0, len(queries), _CHUNK):
             # Rounding from float64 makes copies tie exactly, whatever order the sums ran in.
-            products = (queries[start : start + _CHUNK].astype(np.float64) @ gallery).astype(np.float32)
+            with calculating():
+                products = (queries[start : start + _CHUNK].astype(np.float64) @ gallery).astype(np.float32)
             order = np.argsort(-products, axis=1, kind="stable")[:, :k]
             similarities.append(np.take_along_axis(products, order, axis=1))
             rows.append(candidates[order])
