@@ -76,7 +76,10 @@ def train(
     DataError
         If the splits do not fit each other or the recipe, or no recogniser can be built of them.
     TrainingError
-        If the loss stops being a number or memory runs out; the sentence says which settings to change.
+        If another training is running in ``out``; or if the loss stops being a number or memory runs out: the sentence
+        says which settings to change.
+    StorageError
+        If a checkpoint of the run is missing or damaged; the sentence says what to remove.
 
     Notes
     -----
@@ -95,28 +98,30 @@ def train(
     from ferembed.lineage import start_of, teachers_of
     from ferembed.training.distributed import is_first, wait_for_all
     from ferembed.training.fit import fit_network
+    from ferembed.training.lock import sole_training
 
     votes = gallery_votes(recipe, train)
     seen, held_out = train.without_blank(), val.without_blank()
     check_splits(seen, held_out)
-    write_text(folder / "recipe.yaml", recipe.to_yaml())
-    write_json(folder / "data.json", data)
-    started = time.monotonic()
-    where: dict[str, Any] = {"accelerator": accelerator, "devices": devices, "strategy": strategy}
-    network = fit_network(
-        recipe,
-        seen,
-        held_out,
-        folder,
-        start=start_of(recipe, train.classes),
-        teachers=teachers_of(recipe, train.classes),
-        **where,
-    )
-    if is_first():
-        info = _info(recipe, data, time.monotonic() - started)
-        build_recognizers(network, train, val, folder, votes=votes, info=info)
-        write_json(folder / RUN, info)
-    wait_for_all()
+    with sole_training(folder):
+        write_text(folder / "recipe.yaml", recipe.to_yaml())
+        write_json(folder / "data.json", data)
+        started = time.monotonic()
+        where: dict[str, Any] = {"accelerator": accelerator, "devices": devices, "strategy": strategy}
+        network = fit_network(
+            recipe,
+            seen,
+            held_out,
+            folder,
+            start=start_of(recipe, train.classes),
+            teachers=teachers_of(recipe, train.classes),
+            **where,
+        )
+        if is_first():
+            info = _info(recipe, data, time.monotonic() - started)
+            build_recognizers(network, train, val, folder, votes=votes, info=info)
+            write_json(folder / RUN, info)
+        wait_for_all()
     return Recognizer.load(folder)
 
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from ferembed.storage import StorageError
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
@@ -45,13 +46,20 @@ def test_checkpoints_come_back_as_they_were(tmp_path_factory, tree):
 
 
 def test_foreign_and_broken_files_are_refused(tmp_path):
-    path, io = tmp_path / "last.ckpt", SafetensorsCheckpointIO()
+    path, io = tmp_path / "checkpoints" / "last.ckpt", SafetensorsCheckpointIO()
+    advice = rf"no readable checkpoint \(.*\): remove the folder {tmp_path / 'checkpoints'} and run"
+    path.parent.mkdir()
+    with pytest.raises(StorageError, match=advice):
+        io.load_checkpoint(path)
     torch.save({"a": 1}, path)
-    with pytest.raises(StorageError, match="no readable checkpoint"):
+    with pytest.raises(StorageError, match=advice):
+        io.load_checkpoint(path)
+    save_file({"a": torch.zeros(3)}, path)
+    with pytest.raises(StorageError, match=advice):
         io.load_checkpoint(path)
     io.save_checkpoint({"a": torch.zeros(100)}, path)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(StorageError, match="remove it to start anew"):
+    with pytest.raises(StorageError, match=advice):
         io.load_checkpoint(path)
 
 

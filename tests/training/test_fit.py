@@ -2,9 +2,11 @@
 
 import csv
 import os
+import re
 import shutil
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ferembed import DataError, Recipe, RecipeError, Recognizer, drawn_faces, train
+from ferembed import DataError, Recipe, RecipeError, Recognizer, StorageError, drawn_faces, train
 from ferembed.losses.specs import LOSSES
 from ferembed.training import diagnostics
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
@@ -162,6 +164,47 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_end(starter, whole, tmp_path,
     assert not (cut / "run.json").exists()
     assert starter.run(laden_run, cut) == 0
     assert_the_same_run(cut, whole)
+
+
+@pytest.mark.parametrize(
+    ("moment", "name", "harm"),
+    [
+        (IN_AN_EPOCH, "last", "truncated"),
+        (IN_AN_EPOCH, "best", "truncated"),
+        (IN_AN_EPOCH, "best", "gone"),
+        ("ferembed.training.fit:best_weights:1", "best", "truncated"),
+    ],
+)
+def test_what_is_said_of_a_damaged_checkpoint_helps(starter, whole, tmp_path, moment, name, harm):
+    cut, data = tmp_path / "cut", faces()
+    assert starter.run(laden_run, cut, moment=moment, number=signal.SIGKILL) == -9
+    file = cut / "checkpoints" / f"{name}.ckpt"
+    file.write_bytes(file.read_bytes()[:-100])
+    if harm == "gone":
+        file.unlink()
+    with pytest.raises(StorageError, match=f"{name}.ckpt is no readable checkpoint .*: remove the folder ") as failure:
+        train(LADEN, data.split("train"), data.split("validation"), cut)
+    shutil.rmtree(re.search("remove the folder (.*) and run", str(failure.value)).group(1))
+    assert starter.run(laden_run, cut) == 0
+    assert_the_same_run(cut, whole)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the state of a process as Linux gives it")
+def test_a_folder_holds_one_training_at_a_time(starter, tmp_path):
+    out, data = tmp_path / "run", faces()
+    process = starter.start(laden_run, out, moment=at_step(1), number=signal.SIGSTOP)
+    while Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        time.sleep(0.005)
+    before = sorted(out.rglob("*"))
+    with pytest.raises(TrainingError, match=f"another training is running in {out}: let it end"):
+        train(TINY, data.split("train"), data.split("validation"), out)
+    assert sorted(out.rglob("*")) == before
+    os.kill(process, signal.SIGKILL)
+    assert starter.end() == -9
+    train(TINY.override({"epochs": 1}), data.split("train"), data.split("validation"), out)
+    assert set(os.listdir(out)) == {
+        *("checkpoints", "data.json", "logs", "losses.safetensors", "recipe.yaml", "recognizer", "run.json")
+    }
 
 
 def early_run(out):

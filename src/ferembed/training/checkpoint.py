@@ -35,11 +35,14 @@ class SafetensorsCheckpointIO(CheckpointIO):
             with safe_open(path, framework="pt") as file:
                 header = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise StorageError(f"{path} is no readable checkpoint ({error}): remove it to start anew.") from error
-        if header.get("format") != _FORMAT:
-            raise StorageError(f"{path} is not a ferembed checkpoint: remove it to start anew.")
-        checkpoint: dict[str, Any] = _join(json.loads(header["tree"]), tensors)
+            if header.get("format") != _FORMAT:
+                raise ValueError("it is not of ferembed")
+            checkpoint: dict[str, Any] = _join(json.loads(header["tree"]), tensors)
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise StorageError(
+                f"{path} is no readable checkpoint ({error}): remove the folder {Path(path).parent} and run the same "
+                f"again, which then trains anew."
+            ) from error
         return checkpoint
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:

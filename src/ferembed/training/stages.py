@@ -8,6 +8,8 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch import callbacks
 
+from ferembed.training.checkpoint import SafetensorsCheckpointIO
+
 
 class ModelCheckpoint(callbacks.ModelCheckpoint):
     """One checkpoint of one name; what it knows of the best so far holds in whichever folder the run goes on."""
@@ -23,6 +25,10 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
         paths = {name: here(path) for name, path in state_dict.items() if name.endswith("_model_path")}
         best = {here(path): score for path, score in known.items()}
         super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
+        if self.monitor is not None:
+            # What cannot be read at the end is better known now.
+            for path in best:
+                SafetensorsCheckpointIO().load_checkpoint(path)
 
 
 class EarlyStopping(callbacks.EarlyStopping):
