@@ -65,6 +65,7 @@ def disturbed(out):
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = True
     warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", ".* held-out rows, fewer than 100")
     logging.getLogger("lightning.pytorch").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, lambda *_: None)
     np.seterr(invalid="raise")

@@ -22,14 +22,16 @@ except ImportError:  # Windows
 def sole_training(folder: Path) -> Iterator[None]:
     """Hold a run's folder, which is made if need be, for this process and those that train with it.
 
-    The system itself locks the folder, so nothing is written, and nothing is left of a process that died.
+    The system itself locks the folder of its checkpoints, so nothing is written, and nothing is left of a process that
+    died. Whoever asks the run's recogniser meanwhile need not wait.
 
     Raises
     ------
     TrainingError
         If another training holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    locked = folder / "checkpoints"
+    locked.mkdir(parents=True, exist_ok=True)
     if getattr(rank_zero_only, "rank", 0):
         yield
         return
@@ -37,7 +39,7 @@ def sole_training(folder: Path) -> Iterator[None]:
         warnings.warn(f"this system locks no folder: see to it that nothing else trains in {folder}.", stacklevel=4)
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(locked, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
