@@ -87,6 +87,7 @@ def train(
     belongs to the whole process are left as they were found.
     """
     recipe, folder = Recipe.of(recipe), Path(out)
+    _check_name(folder)
     seen_at = {"image_size": recipe.encoder.image_size, "channels": recipe.encoder.channels}
     train, val = as_asked(train, **seen_at), as_asked(val, **seen_at)
     if recipe.labels == "votes":
@@ -210,6 +211,15 @@ def fingerprint(faces: FaceDataset) -> str:
     digest = hashlib.sha256("\n".join([*faces.classes, *faces.pixel_hashes.tolist()]).encode(errors="surrogateescape"))
     digest.update(faces.labels.tobytes())
     return digest.hexdigest()
+
+
+def _check_name(folder: Path) -> None:
+    path = str(folder.absolute())
+    if "::" in path or path != path.encode(errors="replace").decode():
+        raise RecipeError(
+            f"{folder} cannot hold a run: two colons in a path, and bytes that are no UTF-8, mean something else to "
+            "Lightning's loggers. Choose another folder."
+        )
 
 
 def _check_same_run(folder: Path, recipe: Recipe, data: dict[str, str]) -> None:

@@ -411,3 +411,10 @@ def test_a_compiled_network_learns_what_a_plain_one_learns(tmp_path):
         recipe = TINY.override({"epochs": 1, "compile": compiled})
         train(recipe, data.split("train"), data.split("validation"), tmp_path / str(compiled))
     assert curve(tmp_path / "True") == pytest.approx(curve(tmp_path / "False"), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["a::b", os.fsdecode(b"caf\xe9")])
+def test_a_folder_whose_name_lightning_misreads_is_refused_before_the_first_step(tmp_path, name):
+    with pytest.raises(RecipeError, match="cannot hold a run"):
+        train(TINY, faces().split("train"), faces().split("validation"), tmp_path / name)
+    assert not (tmp_path / name).exists()
