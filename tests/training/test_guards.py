@@ -126,7 +126,18 @@ def test_half_precision_needs_a_gpu(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "where", [{"devices": 0}, {"devices": "two"}, {"strategy": "together", "devices": 2}, {"accelerator": "abacus"}]
+    "where",
+    [
+        {"devices": 0},
+        {"devices": "two"},
+        {"devices": 9999, "accelerator": "cpu"},
+        {"strategy": "together", "devices": 2},
+        {"strategy": "ddp_spawn", "devices": 2},
+        {"strategy": "ddp_spawn"},
+        {"strategy": "xla"},
+        {"accelerator": "abacus"},
+        {"accelerator": "tpu"},
+    ],
 )
 def test_devices_that_are_not_there_are_named(tmp_path, where):
     data = faces()

@@ -1,7 +1,9 @@
 """Training neither disturbs the process around it, nor is disturbed by it."""
 
+import getpass
 import logging
 import os
+import pwd
 import random
 import signal
 import sys
@@ -12,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from ferembed import TrainingError, train
+from ferembed import TrainingError, load_fer2013, train
+from ferembed.training.surroundings import undisturbed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fit import TINY, curve, faces
@@ -82,3 +85,27 @@ def test_training_is_decided_by_its_seed_in_whatever_process(starter, tmp_path):
     assert starter.run(disturbed, tmp_path / "disturbed") == 0
     expected = curve(tmp_path / "plain" / "run")
     assert curve(tmp_path / "disturbed" / "run") == curve(tmp_path / "disturbed" / "again") == expected
+
+
+def homeless(out):
+    """As a process under a number that is no user's."""
+
+    def nobody(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    pwd.getpwuid = nobody
+    for name in ("HOME", "XDG_CACHE_HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        os.environ.pop(name, None)
+    rows = [f"{i % 7},{' '.join(str((i * j) % 256) for j in range(48 * 48))},{usage}" for i, usage in USAGES]
+    (Path(out) / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
+    assert len(load_fer2013(Path(out) / "fer2013.csv")) == len(rows)
+    assert_undisturbed(Path(out))
+    with undisturbed():
+        assert getpass.getuser()
+
+
+USAGES = list(enumerate(["Training"] * 7 + ["PublicTest"] * 7 + ["PrivateTest"] * 7))
+
+
+def test_who_has_no_name_and_no_home_trains_all_the_same(starter, tmp_path):
+    assert starter.run(homeless, tmp_path) == 0

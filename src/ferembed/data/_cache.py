@@ -29,7 +29,7 @@ def cached(source: Path, build: Callable[[], Arrays]) -> Arrays:
     the checksum of its manifest; otherwise it is built anew.
     """
     key = {"format": FORMAT, "source_sha256": sha256(source)}
-    places = (_beside(source), _in_user_folder(source))
+    places = tuple(place for place in (_beside(source), _in_user_folder(source)) if place is not None)
     for place in places:
         found = _read(place, key)
         if found is not None:
@@ -44,8 +44,11 @@ def _beside(source: Path) -> Path:
     return source.with_name(f"{source.name}.ferembed-cache")
 
 
-def _in_user_folder(source: Path) -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+def _in_user_folder(source: Path) -> Path | None:
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    except RuntimeError:  # the user has no home
+        return None
     place = hashlib.sha256(os.fsencode(source.resolve())).hexdigest()[:16]
     return Path(base) / "ferembed" / f"{source.name}-{place}"
 

@@ -13,8 +13,10 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 from safetensors.torch import save_file
 
 from ferembed.data.dataset import DataError, FaceDataset
@@ -28,6 +30,7 @@ from ferembed.training.distributed import is_first, wait_for_all
 from ferembed.training.faces import FaceData
 from ferembed.training.guards import StopAtNaN, WarnOfCollapse, explain_memory
 from ferembed.training.hard_negatives import MineHardNegatives
+from ferembed.training.loaders import make_batches
 from ferembed.training.module import MetricLearner
 from ferembed.training.progress import progress_callbacks
 from ferembed.training.recipe import Recipe
@@ -101,6 +104,7 @@ def fit_network(
     trainer = _trainer(
         recipe, folder, checkpoints, callbacks, accelerator=accelerator, devices=devices, strategy=strategy
     )
+    make_batches(recipe, train.labels, world_size=trainer.world_size)  # refused here, not in each of many processes
     last = checkpoints / "last.ckpt"
     with _quiet(), explain_memory(recipe):
         trainer.fit(module, FaceData(recipe, train, validation), ckpt_path=last if last.is_file() else None)
@@ -145,7 +149,7 @@ def _trainer(
     precision = precision_of(recipe.precision, on_gpu=on_gpu)
     callbacks = [*_callbacks(recipe, folder, checkpoints), *more]
     with _quiet(), _explain_devices(accelerator, **where):
-        return pl.Trainer(
+        trainer = pl.Trainer(
             max_epochs=recipe.epochs,
             accelerator=accelerator,
             precision=precision,
@@ -162,6 +166,18 @@ def _trainer(
             use_distributed_sampler=False,
             log_every_n_steps=10**9,
         )
+        _check_processes(trainer)
+    return trainer
+
+
+def _check_processes(trainer: pl.Trainer) -> None:
+    """Raise ValueError where the processes that would train together cannot."""
+    launcher, cores = trainer.strategy.launcher, os.cpu_count() or 1
+    if isinstance(launcher, _MultiProcessingLauncher) and not launcher.is_interactive_compatible:
+        raise ValueError("processes that are spawned cannot take over what is to be trained; take strategy='ddp'.")
+    # Two on one core are of use to tests, a hundred to nobody.
+    if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > max(2, cores):
+        raise ValueError(f"it has {cores} processor cores.")
 
 
 def _callbacks(recipe: Recipe, folder: Path, checkpoints: Path) -> list[Callback]:
@@ -198,7 +214,7 @@ def precision_of(name: str, *, on_gpu: bool) -> Any:
 def _explain_devices(accelerator: str, *, devices: Any, strategy: str) -> Iterator[None]:
     try:
         yield
-    except (MisconfigurationException, TypeError, ValueError) as error:
+    except (MisconfigurationException, ImportError, RuntimeError, TypeError, ValueError) as error:
         given = f"accelerator={accelerator!r}, devices={devices!r}, strategy={strategy!r}"
         raise RecipeError(f"this machine cannot train with {given}: {error}") from error
 

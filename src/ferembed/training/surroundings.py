@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ def undisturbed() -> Iterator[None]:
     gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
     torch.set_default_dtype(torch.float32)
     try:
-        with torch.inference_mode(False), torch.enable_grad():
+        with _some_user(), torch.inference_mode(False), torch.enable_grad():
             yield
     finally:
         torch.set_default_dtype(dtype)
@@ -36,3 +38,18 @@ def undisturbed() -> Iterator[None]:
             torch.set_num_threads(threads)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _some_user() -> Iterator[None]:
+    """A name for who has none, as in a container under a number of its own: torch names its cache of code by it."""
+    try:
+        getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        os.environ["LOGNAME"] = "nobody"
+        try:
+            yield
+        finally:
+            del os.environ["LOGNAME"]
+    else:
+        yield
