@@ -103,6 +103,15 @@ def test_where_no_label_can_be_doubted_the_rest_is_found(tmp_path, rows):
     assert (tmp_path / "audit.html").is_file()
 
 
+def test_what_else_lies_in_the_folder_stays(tmp_path):
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages" / "thesis.tex").write_text("years")
+    first, second = drawn_faces(140, seed=3), drawn_faces(140, seed=4)
+    for faces in (first, second, first):
+        assert len(audit(faces, out=tmp_path).copies) == 0
+    assert (tmp_path / "stages" / "thesis.tex").read_text() == "years"
+
+
 def test_two_faces_that_are_copies_do_not_make_a_class_that_can_be_judged():
     faces = drawn_faces(140, seed=3)
     happy = np.flatnonzero(faces.labels == 3)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ferembed.auditing.copies import find_copies
 from ferembed.data import DataError, FaceDataset, drawn_faces
 from ferembed.data.holding_out import person_of
 
@@ -54,6 +55,22 @@ def test_copies_and_persons_stay_on_one_side():
     for person in set(persons):
         assert len(set(held.splits[np.array(persons) == person])) == 1
     assert set(held.splits) == {"train", "validation"}
+
+
+def test_near_copies_that_an_audit_found_stay_on_one_side():
+    faces = drawn_faces(280, seed=3)
+    faces = FaceDataset(
+        np.concatenate([faces.images, faces.images[:40, :, ::-1]]),
+        np.concatenate([faces.labels, faces.labels[:40]]),
+        faces.classes,
+    )
+    copies = find_copies(faces)
+    assert copies.ids.tolist() == [*range(40), *range(280, 320)]
+    for seed in range(3):
+        splits = faces.with_validation(0.3, seed=seed, copies=copies).splits
+        assert (splits[:40] == splits[280:]).all()
+    alone = faces.with_validation(0.3).splits
+    assert (alone[:40] != alone[280:]).any()
 
 
 def test_a_chain_of_copies_and_persons_stays_together():

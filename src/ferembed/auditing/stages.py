@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ class Stages:
     folder : path, optional
         Where they are kept; without one everything is computed.
     key : str
-        What the results depend on (data and settings). Results under another key are thrown away.
+        What the results depend on (data and settings). Results under another key are thrown away; other files stay.
 
     Examples
     --------
@@ -41,9 +40,9 @@ class Stages:
         if self._folder is None:
             return
         known = self._folder / _KEY
-        if not known.is_file() or known.read_text(encoding="utf-8") != key:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            write_text(known, key)
+        if known.is_file() and known.read_text(encoding="utf-8") != key:
+            self.forget("")
+        write_text(known, key)
 
     def once(self, name: str, compute: Callable[[], Mapping[str, NDArray[Any]]]) -> Arrays:
         """The arrays of that name, computed unless the folder holds them."""

@@ -32,6 +32,11 @@ class Findings(Protocol):
 class CopiesFound(Protocol):
     """The copies that an audit found."""
 
+    ids: Ids
+    """Faces that have one."""
+    groups: Ids
+    """The photo that each shows."""
+
     @property
     def leaking(self) -> Ids:
         """Ids of the faces with a copy in a later split."""

@@ -227,7 +227,7 @@ class FaceDataset:
         order = (*SPLITS, *(name for name in self.split_names if name not in SPLITS))
         return clean_split(self, copies, np.array([order.index(name) for name in self.splits.tolist()], np.int64))
 
-    def with_validation(self, share: float, *, seed: int = 0) -> FaceDataset:
+    def with_validation(self, share: float, *, seed: int = 0, copies: CopiesFound | None = None) -> FaceDataset:
         """The same faces, a share of ``train`` held out as ``validation``, for data that come without that split.
 
         Each class gives its share. Faces of one photo stay together, and so do those of one person where the names of
@@ -239,13 +239,16 @@ class FaceDataset:
             Between 0 and 1; 0.1 is usual.
         seed : int
             The same draws the same faces.
+        copies : Copies, optional
+            ``report.copies`` of an audit, to know near copies by. Without it, copies are identical images and those of
+            FER2013 that the lists that ship with the package know.
 
         Raises
         ------
         DataError
             If there is a validation split, no ``train``, or too little of it.
         """
-        return with_validation(self, share, seed)
+        return with_validation(self, share, seed, copies)
 
     def fix_labels(self, labels: Relabelling | Mapping[int, str]) -> FaceDataset:
         """The same faces with some labels changed; votes stay as they are.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .changes import CopiesFound
 from .errors import DataError
 from .known import photo_groups
 
@@ -24,14 +25,14 @@ _PERSON = re.compile(
 )
 
 
-def with_validation(faces: FaceDataset, share: float, seed: int) -> FaceDataset:
+def with_validation(faces: FaceDataset, share: float, seed: int, copies: CopiesFound | None) -> FaceDataset:
     """Some of ``train`` as ``validation``; see :meth:`FaceDataset.with_validation`."""
     if not 0 < share < 1:
         raise DataError(f"the share to validate with must lie between 0 and 1, not be {share}.")
     if "validation" in faces.split_names:
         raise DataError(f"{faces.source or 'this data set'} has a validation split: nothing need be held out.")
     train = faces.split("train")
-    held_out = _held_out(train.labels, _together(train), share, np.random.default_rng(seed))
+    held_out = _held_out(train.labels, _together(train, copies), share, np.random.default_rng(seed))
     if not held_out.any():
         raise DataError(
             f"the {len(train)} faces of train are too few, or too often the same photo or person, to hold any out."
@@ -53,18 +54,26 @@ def person_of(name: str) -> str | None:
     return found and next(group for group in found.groups() if group)
 
 
-def _together(faces: FaceDataset) -> NDArray[np.int64]:
+def _together(faces: FaceDataset, copies: CopiesFound | None) -> NDArray[np.int64]:
     """A number for each face, equal where a chain of common photos and persons joins two; shape (n,)."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    photos = photo_groups(faces)
+    found = {} if copies is None else dict(zip(copies.ids.tolist(), copies.groups.tolist(), strict=True))
     names = [None] * len(faces) if faces.paths is None else [person_of(Path(path).name) for path in faces.paths]
-    persons = np.unique([name or f"\0{row}" for row, name in enumerate(names)], return_inverse=True)[1]
-    first, other = photos, photos.max(initial=-1) + 1 + persons
-    nodes = int(other.max(initial=-1)) + 1
-    links = coo_matrix((np.ones(len(faces)), (first, other)), (nodes, nodes))
-    return np.asarray(connected_components(links, directed=False)[1][first], np.int64)
+    kinds = [
+        photo_groups(faces).tolist(),
+        [found.get(number, f"\0{row}") for row, number in enumerate(faces.ids.tolist())],
+        [name or f"\0{row}" for row, name in enumerate(names)],
+    ]
+    n, nodes, links = len(faces), len(faces), []
+    for kind in kinds:
+        numbers = np.unique(np.array(kind, dtype=np.str_), return_inverse=True)[1]
+        links.append(numbers + nodes)
+        nodes += n
+    rows, columns = np.tile(np.arange(n), len(kinds)), np.concatenate(links)
+    graph = coo_matrix((np.ones(len(rows)), (rows, columns)), (nodes, nodes))
+    return np.asarray(connected_components(graph, directed=False)[1][:n], np.int64)
 
 
 def _held_out(

@@ -21,10 +21,13 @@ class KeepCurve(Callback):
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._rows: list[dict[str, float]] = []
+        self._rows: list[dict[str, Any]] = []
         self._validation: dict[str, float] = {}
 
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.global_step and not self._rows and self._file.is_file():  # begun before checkpoints held the rows
+            with self._file.open(newline="", encoding="utf-8") as file:
+                self._rows = list(csv.DictReader(file))
         self._write(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
