@@ -86,8 +86,9 @@ def atomic_folder(path: str | os.PathLike[str], since: State | None = None) -> I
         replaced meanwhile.
     """
     target = _resolved(path)
-    _check_replaceable(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(target.parent, exclusive=False):
+        _check_replaceable(target)
     draft = _beside(target)
     draft.mkdir()
     try:
