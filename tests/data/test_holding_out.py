@@ -65,7 +65,7 @@ def test_near_copies_that_an_audit_found_stay_on_one_side():
         faces.classes,
     )
     copies = find_copies(faces)
-    assert copies.ids.tolist() == [*range(40), *range(280, 320)]
+    assert sorted(copies.ids) == [*range(40), *range(280, 320)]
     for seed in range(3):
         splits = faces.with_validation(0.3, seed=seed, copies=copies).splits
         assert (splits[:40] == splits[280:]).all()
