@@ -25,8 +25,10 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         if bar is not None:
             bar.update(bar.task_ids[0], completed=done)
         elif time.monotonic() - start > PATIENCE:
+            from rich.markup import escape
+
             bar = _bar()
-            bar.add_task(what, total=total, completed=done)
+            bar.add_task(escape(what), total=total, completed=done)
             bar.start()
 
     try:
