@@ -210,7 +210,7 @@ def test_readers_and_two_writers_at_once_all_see_whole_folders(tmp_path):
     for writer in writers:
         writer.stdout.close()
     assert all(len(texts) == 1 for texts in seen)
-    assert len(set(map(frozenset, seen))) > 1
+    assert (target / "a").read_text() in ("x 39", "y 39")
     assert os.listdir(tmp_path) == ["run"]
 
 

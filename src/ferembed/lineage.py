@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ferembed.labels import canonical
 from ferembed.models import Encoder, Network
 from ferembed.recognizer import Recognizer
 from ferembed.shipped import load, shipped_names
@@ -58,7 +59,8 @@ def trained_network(recognizer: Recognizer, classes: Sequence[str]) -> Network:
     """
     head, names = recognizer.trained_head
     lengths = np.linalg.norm(head.coef_, axis=1)
-    has_head = names == tuple(classes) and not head.intercept_.any() and np.allclose(lengths, lengths[0], rtol=1e-3)
+    same = [*map(canonical, names)] == [*map(canonical, classes)]
+    has_head = same and not head.intercept_.any() and np.allclose(lengths, lengths[0], rtol=1e-3)
     network = Network(Encoder(**recognizer.encoder.config), num_classes=len(names) if has_head else 0)
     network.encoder.load_state_dict(recognizer.encoder.state_dict())
     if network.softmax is not None:

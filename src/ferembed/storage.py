@@ -87,14 +87,14 @@ def atomic_folder(path: str | os.PathLike[str], since: State | None = None) -> I
     """
     target = _resolved(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(target.parent, exclusive=False):
+    with locked(target.parent, exclusive=False):
         _check_replaceable(target)
     draft = _beside(target)
     draft.mkdir()
     try:
         yield draft
         write_manifest(draft)
-        with _locked(target.parent, exclusive=True):
+        with locked(target.parent, exclusive=True):
             _check_replaceable(target)
             if since is not None and state_of(target) not in (since, None):
                 raise StorageError(
@@ -128,7 +128,7 @@ def read_folder(path: str | os.PathLike[str], read: Callable[[Path], Read]) -> R
         As :func:`verify_folder`.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        with _locked(_resolved(path).parent, exclusive=False):
+        with locked(_resolved(path).parent, exclusive=False):
             folder = standing(path)
             state = state_of(folder)
             try:
@@ -167,6 +167,47 @@ def standing(path: str | os.PathLike[str]) -> Path:
     return old if old.exists() and not target.exists() else target
 
 
+@contextmanager
+def locked(folder: Path, *, exclusive: bool, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock that the system keeps for a folder: alone, or beside others that read. Nothing is written.
+
+    Yields
+    ------
+    bool
+        Whether it is held: some systems, and some network file systems, have no such locks.
+
+    Raises
+    ------
+    BlockingIOError
+        If another holds it and this is not to ``wait``.
+    """
+    handle = _lock(folder, exclusive, wait)
+    try:
+        yield handle is not None
+    finally:
+        if handle is not None:
+            fcntl.flock(handle, fcntl.LOCK_UN)  # a forked child may hold a copy, and closing ours would not do
+            os.close(handle)
+
+
+def _lock(folder: Path, exclusive: bool, wait: bool) -> int | None:
+    if fcntl is None:
+        return None
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # whoever writes into the folder, or reads from it, says what is wrong with it
+        return None
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
+        return handle
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:
+        os.close(handle)
+        return None
+
+
 def _manifest(folder: Path) -> dict[str, str]:
     file = folder / MANIFEST
     if not file.is_file():
@@ -202,33 +243,6 @@ def _put(draft: Path, target: Path) -> None:
         os.replace(target, old)
     os.replace(draft, target)
     shutil.rmtree(old, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path, *, exclusive: bool) -> Iterator[None]:
-    """Hold the lock of a folder: alone, or beside others that read. Some systems have no such locks."""
-    handle = _try_lock(folder, exclusive)
-    try:
-        yield
-    finally:
-        if handle is not None:
-            fcntl.flock(handle, fcntl.LOCK_UN)  # a forked child may hold a copy, and closing ours would not do
-            os.close(handle)
-
-
-def _try_lock(folder: Path, exclusive: bool) -> int | None:
-    if fcntl is None:
-        return None
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
-        return handle
-    except OSError:  # some network file systems
-        os.close(handle)
-        return None
 
 
 def _file_names(folder: Path) -> list[str]:

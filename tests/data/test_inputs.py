@@ -166,6 +166,8 @@ def test_every_documented_shape_is_one_answer_a_face(tmp_path):
         ({"a": FACE}, "a dict is no image"),
         (pd.DataFrame({"path": ["a.png"]}), "a DataFrame is no image"),
         (np.zeros((48, 48), object), "type object"),
+        (torch.zeros(48, 48, requires_grad=True), "a Tensor of images cannot be read as an array"),
+        ([[[0.0, 1.0], [0.0]]], "image 0 cannot be read as an array"),
         (np.zeros((48, 48), np.complex64), "type complex64"),
     ],
 )

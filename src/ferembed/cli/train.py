@@ -16,7 +16,10 @@ Devices = Annotated[str, typer.Option(help="How many devices, their numbers (0,2
 Strategy = Annotated[str, typer.Option(help="How several devices work together, such as ddp.")]
 Share = Annotated[
     float | None,
-    typer.Option("--validation", help="Share of train to hold out as validation, for data that have none: 0.1, say."),
+    typer.Option(
+        "--validation",
+        help="Share of train to hold out for validation, copies together, where there is no such split.",
+    ),
 ]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a field, such as optimizer.lr=0.05.")]
 
@@ -34,6 +37,7 @@ def command(
 ) -> None:
     """Train a recogniser on the train split; the validation split selects and calibrates."""
     from ferembed.assessment import evaluate
+    from ferembed.auditing.copies import find_copies
     from ferembed.cli.tables import metrics_table, show
     from ferembed.pipeline import RUN, train
     from ferembed.training import Recipe
@@ -42,7 +46,8 @@ def command(
     chosen = Recipe.named(recipe).override(changes or [])
     faces = faces_for(chosen.encoder, data, classes)
     if validation is not None:
-        faces = faces.with_validation(validation, seed=chosen.seed)
+        copies = find_copies(faces.split("train"))
+        faces = faces.with_validation(validation, seed=chosen.seed, copies=copies)
     show(f"{faces}")
     held_out = faces.split("validation")
     finished = (out / RUN).is_file()

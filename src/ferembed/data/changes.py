@@ -32,10 +32,15 @@ class Findings(Protocol):
 class CopiesFound(Protocol):
     """The copies that an audit found."""
 
-    ids: Ids
-    """Faces that have one."""
-    groups: Ids
-    """The photo that each shows."""
+    @property
+    def ids(self) -> Ids:
+        """Faces that have one."""
+        ...
+
+    @property
+    def groups(self) -> Ids:
+        """The photo that each shows."""
+        ...
 
     @property
     def leaking(self) -> Ids:

@@ -91,7 +91,7 @@ def _taken(images: Any) -> NDArray[Any] | ImageFiles | Iterable[Any]:
         return [images]
     is_table = hasattr(images, "columns")
     if hasattr(images, "__array__") and not is_table:
-        array = np.asarray(images)
+        array = _as_array(images, f"{_described(images)} of images")
         of_paths = array.dtype.kind in "OU" and array.ndim < 2
         return array.ravel().tolist() if of_paths else _array_batch(array, "images")
     if is_table or isinstance(images, bytes | Mapping) or not isinstance(images, Iterable):
@@ -135,11 +135,18 @@ def _one(image: Any, name: str, size: int, channels: int) -> NDArray[np.float32]
         return _to_channels(_unit_range(pixels[None], name), channels)
     if not hasattr(image, "__array__") and not isinstance(image, Sequence):
         raise DataError(f"{name} is {_described(image)}: each must be an array, a PIL image or a path.")
-    array = np.asarray(image)
+    array = _as_array(image, name)
     batch = _array_batch(array, name)
     if len(batch) != 1:
         raise DataError(f"{name} of the sequence has shape {array.shape}: each item must be one face.")
     return _resize(_to_channels(_unit_range(batch, name), channels), size)
+
+
+def _as_array(thing: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(thing)
+    except Exception as error:  # what a tensor on another device, or rows of several lengths, raise
+        raise DataError(f"{name} cannot be read as an array ({error}).") from error
 
 
 def _described(thing: Any) -> str:

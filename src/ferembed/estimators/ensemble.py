@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -194,11 +195,11 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
         self._fit_joint(self._calibrated(proba), codes, weights)
         return self
 
-    def _fit_joint(self, stack: Floats, codes: Codes, weights: Floats | None) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _fit_joint(self, stack: Floats, codes: Codes, weights: Floats | None) -> None: ...
 
-    def _join(self, stack: Floats) -> Floats:
-        raise NotImplementedError
+    @abstractmethod
+    def _join(self, stack: Floats) -> Floats: ...
 
     def _calibrated(self, proba: Sequence[Floats]) -> Floats:
         return np.stack([calibrate(p) for calibrate, p in zip(self.calibrations_, proba, strict=True)])

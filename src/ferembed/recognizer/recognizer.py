@@ -203,7 +203,8 @@ class Recognizer(MadeLater):
             If the label is no name, an image cannot be read or is blank, or too few are new to the gallery's faces of
             this label.
         StorageError
-            If the recogniser was saved in format 1, without its held-out faces: see :meth:`calibrate`.
+            If the recogniser was saved in format 1, without its held-out faces: see :meth:`calibrate`; or if its folder
+            was written by another process since.
         """
         if not isinstance(label, str) or not canonical(label):
             raise DataError(f"label must be the name of an expression, not {label!r}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -52,6 +53,7 @@ class LossSpec(Spec):
         """
         return self
 
+    @abstractmethod
     def build(self, *, num_classes: int, embedding_dim: int, class_counts: Sequence[int] | None = None) -> nn.Module:
         """The torch module whose ``forward(outputs)`` gives the unweighted loss of a batch.
 
@@ -69,7 +71,6 @@ class LossSpec(Spec):
         ValueError
             If the loss cannot be built for these sizes or counts.
         """
-        raise NotImplementedError
 
 
 class MinerSpec(Spec):
@@ -78,6 +79,7 @@ class MinerSpec(Spec):
     name: str
     """Name of the miner."""
 
+    @abstractmethod
     def build(self, margin: float = float("inf")) -> nn.Module:
         """The torch module whose ``forward(embeddings, labels)`` gives row numbers.
 
@@ -86,7 +88,6 @@ class MinerSpec(Spec):
         margin : float
             The margin of the loss that is fed; semi-hard triplets lie within it.
         """
-        raise NotImplementedError
 
 
 def by_name(kind: str, names: Sequence[str]) -> Callable[[Any], Any]:

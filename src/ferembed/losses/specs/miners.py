@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
@@ -82,9 +83,9 @@ class WarmedMinerSpec(MinerSpec):
         miner = self.build_miner()
         return WarmUp(SemiHard().build(margin), miner, self.warm_up) if self.warm_up else miner
 
+    @abstractmethod
     def build_miner(self) -> nn.Module:
         """The miner without its warm-up."""
-        raise NotImplementedError
 
 
 class Hard(WarmedMinerSpec):
