@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -105,12 +105,13 @@ def atomic_folder(path: str | os.PathLike[str], since: State | None = None) -> I
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def write_manifest(folder: Path) -> None:
-    """Write the checksums of a folder's files, those of its subfolders included, beside them.
+def write_manifest(folder: Path, names: Sequence[str] | None = None) -> None:
+    """Write the checksums of a folder's files, by default of all, those of its subfolders included, beside them.
 
     The files get the folder's own permissions: some writers let nobody but their owner read.
     """
-    names = [name for name in _file_names(folder) if name != MANIFEST]
+    if names is None:
+        names = [name for name in _file_names(folder) if name != MANIFEST]
     mode = folder.stat().st_mode & 0o666
     for name in names:
         (folder / name).chmod(mode)

@@ -1,5 +1,7 @@
 """What all classifiers promise of their folders: checked bytes, parameters of any plain kind, clear refusals."""
 
+import os
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
@@ -115,3 +117,13 @@ def test_a_parameter_that_cannot_be_saved_is_named_before_anything_is_written(tm
     with pytest.raises(ValueError, match=rf"^{parameter} of {type(classifier).__name__}, a \w+, cannot be saved"):
         classifier.save(tmp_path / "saved")
     assert not (tmp_path / "saved").exists()
+
+
+def test_whoever_may_read_the_folder_may_read_its_files(tmp_path):
+    before = os.umask(0o022)
+    try:
+        MEMBER.save(tmp_path / "knn")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
+    assert set(modes.values()) == {0o644}, modes

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.storage import MANIFEST, StorageError, sha256, write_json
+from ferembed.storage import MANIFEST, StorageError, verify_folder, write_json, write_manifest
 
 CONFIG = "config.json"
 ARRAYS = "arrays.safetensors"
@@ -26,7 +26,7 @@ def write_state(path: Path, estimator: str, config: Mapping[str, Any], arrays: M
     path.mkdir(parents=True, exist_ok=True)
     write_json(path / CONFIG, {"estimator": estimator, **config})
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path / ARRAYS)
-    write_json(path / MANIFEST, {"files": {name: sha256(path / name) for name in (CONFIG, ARRAYS)}})
+    write_manifest(path, [CONFIG, ARRAYS])
 
 
 def read_state(path: Path, estimator: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -40,7 +40,8 @@ def read_state(path: Path, estimator: str) -> tuple[dict[str, Any], dict[str, ND
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    _check_bytes(path)
+    if (path / MANIFEST).is_file():  # older versions wrote none
+        verify_folder(path)
     try:
         config: dict[str, Any] = json.loads((path / CONFIG).read_text(encoding="utf-8"))
         arrays = load_file(path / ARRAYS)
@@ -50,19 +51,6 @@ def read_state(path: Path, estimator: str) -> tuple[dict[str, Any], dict[str, ND
     if name != estimator:
         raise StorageError(f"{path} holds a saved {name}, not a {estimator}.")
     return config, arrays
-
-
-def _check_bytes(path: Path) -> None:
-    """Compare the files with their checksums, which older versions did not write."""
-    if not (path / MANIFEST).is_file():
-        return
-    try:
-        files = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["files"]
-        for name in (CONFIG, ARRAYS):
-            if name in files and (path / name).is_file() and sha256(path / name) != files[name]:
-                raise StorageError(f"{path / name} is truncated or altered: its checksum differs from the manifest's.")
-    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise StorageError(f"{path / MANIFEST} is not a ferembed manifest ({error}).") from error
 
 
 def classes_to_json(classes: NDArray[Any]) -> dict[str, Any]:
