@@ -4,26 +4,25 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from ferembed.auditing import candidates, find_copies
 from ferembed.auditing import copies as copies_module
 from ferembed.auditing.alignment import align
 from ferembed.auditing.candidates import find_candidates, index_signatures
 from ferembed.auditing.canvas import canvas
+from ferembed.auditing.copies import DETAIL, least_detail
 from ferembed.auditing.stages import Stages
 from ferembed.auditing.views import MIDDLE, VIEWS, Poses, signatures, views
 from ferembed.data import FaceDataset, drawn_faces
 
 
-def unlike(n):
-    """Drawn faces without the few that look like copies: they have no skin that would tell two persons apart."""
-    faces = drawn_faces(n + 100, seed=3)
-    faces = faces.without(find_copies(faces))
-    return FaceDataset(faces.images[:n], faces.labels[:n], faces.classes)
-
-
-FACES = unlike(700)
+DRAWN = drawn_faces(700, seed=3)
+FACES = FaceDataset(DRAWN.images, DRAWN.labels, DRAWN.classes)
 
 
 def moved(image, scale=1.0, across=0.0, down=0.0, mirror=False):
@@ -75,6 +74,38 @@ def test_copies_are_found_and_nothing_else(change):
     assert not found - made
 
 
+def test_drawings_of_two_persons_are_no_copies_however_many_there_are():
+    """Drawn faces have no skin: the most alike share more than two portraits of FER2013 do."""
+    assert not len(find_copies(drawn_faces(2000, seed=2)))
+
+
+def test_tiles_of_a_photograph_are_no_copies_and_moved_tiles_are():
+    pictures = [np.asarray(Image.fromarray(picture).convert("L")) for picture in load_sample_images().images]
+    tiles = [
+        p[top : top + 48, left : left + 48] for p in pictures for top in range(0, 379, 48) for left in range(0, 592, 48)
+    ]
+    originals = np.stack(tiles)
+    rich = np.argsort(-originals.std(axis=(1, 2)), kind="stable")[:100]
+    made = np.stack([lit(moved(originals[row], 1.05, 2, -3)) for row in rich])
+    images = np.concatenate([originals, made])
+    copies = find_copies(FaceDataset(images, np.zeros(len(images), int), ("tile",)))
+    shown = np.concatenate([np.arange(len(tiles)), rich])[copies.pairs]
+    assert (shown[:, 0] == shown[:, 1]).mean() >= 0.98
+    assert len(shown) >= 60
+
+
+@settings(max_examples=50)
+@given(
+    arrays(np.float64, st.integers(0, 200), elements=st.floats(-0.5, 0.66)),
+    arrays(np.float64, st.integers(1, 50), elements=st.floats(0.67, 1)),
+)
+def test_more_look_alikes_ask_for_more_and_more_copies_for_less(lookalikes, promising):
+    least = least_detail(lookalikes, promising)
+    assert least == DETAIL or least in promising or least == np.inf
+    assert least_detail(lookalikes, np.append(promising, 1.0)) <= least
+    assert least_detail(np.tile(lookalikes, 2), promising) >= least
+
+
 def test_the_pose_of_a_copy_is_told():
     copies = find_copies(with_extra(np.stack([moved(image, 1.1, 4, -3) for image in FACES.images[:20]])))
     forward = copies.pairs[:, 1] >= 700
@@ -108,7 +139,7 @@ def test_alignment_finds_the_best_shift_of_all():
     for place in range(10):
         best = max(shifts, key=lambda shift: correlation(first[place], second[place], *shift))
         np.testing.assert_allclose(MIDDLE - found.poses.centre[place], best, atol=0.3)
-    assert found.detail.min() > 0.95
+    assert found.detail.min() > 0.8
 
 
 def test_identical_pictures_form_groups_with_their_labels():
@@ -180,7 +211,7 @@ def test_an_alignment_that_was_cut_off_needs_no_index(tmp_path, monkeypatch):
     monkeypatch.setattr(copies_module, "_BLOCK", 128)
     faces = with_extra(FACES.images[:4, :, ::-1])
     whole = find_copies(faces)
-    aligned, lay = [], copies_module._confirmed
+    aligned, lay = [], copies_module._laid_over
 
     def killed(data, found):
         if len(aligned) == 2:
@@ -188,10 +219,10 @@ def test_an_alignment_that_was_cut_off_needs_no_index(tmp_path, monkeypatch):
         aligned.append(len(found.pairs))
         return lay(data, found)
 
-    monkeypatch.setattr(copies_module, "_confirmed", killed)
+    monkeypatch.setattr(copies_module, "_laid_over", killed)
     with pytest.raises(KeyboardInterrupt):
         find_copies(faces, Stages(tmp_path, "key"))
-    monkeypatch.setattr(copies_module, "_confirmed", lay)
+    monkeypatch.setattr(copies_module, "_laid_over", lay)
     monkeypatch.setattr(copies_module, "index_signatures", lambda *_: pytest.fail("the search was over"))
     again = find_copies(faces, Stages(tmp_path, "key"))
     np.testing.assert_array_equal(again.pairs, whole.pairs)

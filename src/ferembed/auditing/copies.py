@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -22,8 +22,13 @@ from ferembed.index._threads import THREADS
 
 Ids = NDArray[np.int64]
 
-DETAIL = 0.8
-"""Correlation of the details from which an aligned pair counts as a copy."""
+DETAIL = 0.67
+"""Agreement of the details below which no pair is a copy; what is asked beyond it, :func:`least_detail` says."""
+
+WRONG, DOUBTFUL = 0.01, 0.1
+"""Share that may be look-alikes: of all pairs found, and of those that agree about as little as the least one."""
+
+_TAIL = 0.1
 
 _SEARCHED = 256
 _ALIGNED = 64
@@ -48,7 +53,7 @@ class Copies:
     pairs : ndarray of int64, shape (p, 2)
         Near copies that were found, by id: the second picture lies in the first.
     detail : ndarray of float32, shape (p,)
-        Correlation of their details, :data:`DETAIL` to 1.
+        Agreement of their details, :data:`DETAIL` to 1 (:class:`~ferembed.auditing.alignment.Alignment`).
     shifts, scales : ndarray of float32, shape (p, 2)
         How the second lies in the first, down and across: pixels of a 48 x 48 canvas between the middles, and scale; a
         negative scale across is a mirror image.
@@ -113,8 +118,8 @@ def find_copies(faces: FaceDataset, stages: Stages | None = None) -> Copies:
 
     Identical pictures are found by their hashes. For near copies every picture is looked for in an index of signatures
     under many shifts, zooms and mirrored (:mod:`~ferembed.auditing.candidates`), and each pair found is aligned
-    (:mod:`~ferembed.auditing.alignment`); it is a copy where the details correlate by :data:`DETAIL` or more.
-    Groups are the connected components.
+    (:mod:`~ferembed.auditing.alignment`); it is a copy where the details agree as those of the data's look-alikes do
+    not (:func:`least_detail`). Groups are the connected components.
 
     Parameters
     ----------
@@ -144,9 +149,7 @@ def find_copies(faces: FaceDataset, stages: Stages | None = None) -> Copies:
     stages.forget("aligned-")
     exact = first[identical]
     links = np.concatenate([np.stack([np.arange(len(faces)), exact], axis=1), found["pairs"]])
-    shape = (len(faces), len(faces))
-    photo = connected_components(coo_array((np.ones(len(links), bool), links.T), shape), directed=False)[1]
-    return grouped(faces, exact, photo, found)
+    return grouped(faces, exact, _photos(len(faces), links), found)
 
 
 def _near_copies(faces: FaceDataset, rows: Ids, stages: Stages) -> Arrays:
@@ -163,16 +166,72 @@ def _near_copies(faces: FaceDataset, rows: Ids, stages: Stages) -> Arrays:
     blocks = _blocks(rows, _BLOCK)
     found = [Candidates(**part) for part in stages.each("candidates", blocks, searched, "Looking for copies")]
     if not found:
-        return _confirmed(
-            faces, Candidates(rows[:0, None].repeat(2, axis=1), np.zeros(0, np.int16), np.zeros(0, np.float32))
-        )
+        none = Candidates(rows[:0, None].repeat(2, axis=1), np.zeros(0, np.int16), np.zeros(0, np.float32))
+        return _laid_over(faces, none)
     index.cache_clear()
 
     def aligned(block: Ids) -> Arrays:
-        return _confirmed(faces, best_of_each_pair([_of_rows(part, block) for part in found]))
+        return _laid_over(faces, best_of_each_pair([_of_rows(part, block) for part in found]))
 
     parts = list(stages.each("aligned", blocks, aligned, "Laying them over each other"))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return _confirmed({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def _confirmed(laid: Arrays) -> Arrays:
+    """The pairs whose details agree; a pair that agrees less is one of look-alikes unless others join its pictures."""
+    pairs, detail = laid["pairs"], laid["detail"]
+    promising = detail >= DETAIL
+    photo = _photos(int(pairs.max(initial=-1)) + 1, pairs[promising])
+    apart = photo[pairs[:, 0]] != photo[pairs[:, 1]]
+    kept = detail >= least_detail(detail[apart], detail[promising])
+    return {name: column[kept] for name, column in laid.items()}
+
+
+def _photos(n: int, links: Ids) -> Ids:
+    """A number for each of ``n`` rows, equal where links join them."""
+    graph = coo_array((np.ones(len(links), bool), links.T), (n, n))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+
+
+def least_detail(lookalikes: ArrayLike, promising: ArrayLike) -> float:
+    """The agreement from which pairs count as copies among data whose look-alikes agree as these do.
+
+    Two portraits share more than two stretches of grass, and two drawings by one hand share more still: how much is
+    seen in the pairs that are no copies. The upper tenth of their agreements, on Fisher's scale (the inverse hyperbolic
+    tangent, on which correlations near 1 spread out), is continued by an exponential tail (Pickands, "Statistical
+    Inference Using Extreme Order Statistics", 1975), which tells how many look-alikes to expect above each agreement.
+    They may be the share :data:`WRONG` of the pairs found, and :data:`DOUBTFUL` of those from the least one to where
+    the tail has fallen to 1/e (Efron, "Large-Scale Simultaneous Hypothesis Testing", 2004).
+
+    Parameters
+    ----------
+    lookalikes : array-like of float, shape (n,)
+        Agreements, below :data:`DETAIL`, of pairs of two photos.
+    promising : array-like of float, shape (m,)
+        The others.
+
+    Returns
+    -------
+    float
+        :data:`DETAIL` or more; infinity where none of the promising pairs stands out.
+
+    Examples
+    --------
+    >>> photos, drawings = np.linspace(-0.2, 0.3, 1000), np.linspace(0.2, 0.64, 1000)
+    >>> least_detail(photos, [0.7, 0.72, 0.95]), least_detail(drawings, [0.7, 0.72, 0.95])
+    (0.7, 0.95)
+    """
+    found = np.sort(np.asarray(promising, np.float64))
+    below = np.arctanh(np.asarray(lookalikes, np.float64))
+    if not len(below) or not len(found):
+        return DETAIL
+    start = np.quantile(below, 1 - _TAIL)
+    spread = max(float(np.mean(below[below >= start] - start)), 1e-9)
+    beyond = (np.arctanh(np.minimum(found, 1 - 1e-9)) - start) / spread
+    expected, order = len(below) * _TAIL * np.exp(-beyond), np.arange(len(found))
+    near = np.searchsorted(beyond, beyond + 1, side="right") - order
+    right = (expected <= WRONG * (len(found) - order)) & (expected * (1 - np.exp(-1)) <= DOUBTFUL * near)
+    return float(found[right.argmax()]) if right.any() else float("inf")
 
 
 def _of_rows(candidates: Candidates, block: Ids) -> Candidates:
@@ -181,8 +240,8 @@ def _of_rows(candidates: Candidates, block: Ids) -> Candidates:
     return candidates.at(slice(*np.searchsorted(lowest, [block[0], block[-1] + 1])))
 
 
-def _confirmed(faces: FaceDataset, candidates: Candidates) -> Arrays:
-    """The candidates whose details agree."""
+def _laid_over(faces: FaceDataset, candidates: Candidates) -> Arrays:
+    """The candidates that can be laid over each other, how, and by how much their details then agree."""
 
     def laid(block: Ids) -> Alignment:
         poses = Poses(*(column[block] for column in candidates.poses))
@@ -192,7 +251,7 @@ def _confirmed(faces: FaceDataset, candidates: Candidates) -> Arrays:
     with ThreadPoolExecutor(THREADS) as pool:
         parts = list(pool.map(laid, _blocks(np.arange(len(candidates.pairs)), _ALIGNED) or [np.zeros(0, np.int64)]))
     detail = np.concatenate([part.detail for part in parts])
-    kept = detail >= DETAIL
+    kept = detail != 0
     return {
         "pairs": candidates.pairs[kept],
         "detail": detail[kept],

@@ -21,7 +21,7 @@ from ferembed.data.resolution import as_asked
 if TYPE_CHECKING:
     from ferembed.recognizer import Recognizer
 
-VERSION = 2
+VERSION = 3
 """Of what the stages hold; results of another version are computed anew."""
 
 _ENCODED = 2048
