@@ -1,11 +1,12 @@
 """What the audit finds, against known truth; figures go to benchmarks/results/audit.json and audit.md.
 
-``known DATA RUN``: make the shipped lists of FER2013, ``outliers DATA`` that of odd pictures alone; ``speed DATA``:
-time the search for copies; ``recall DATA``: insert synthetic copies and look for them; ``precision DATA``: pairs found
-among drawn faces and the tiles of photographs (scikit-learn's two, and those in ``--pictures``), of which none shows what
-another does, with synthetic copies and without, and how many of FER2013's listed copies are found; ``sheets DATA``:
-pictures of pairs, to be judged by eye; ``labels DATA RUN``: doubted labels against the FER+ votes; ``scale DATA``: time,
-memory and recall among up to a million pictures. RUN must not have learned from FER+.
+``known DATA RUN``: make the shipped lists of FER2013, ``outliers DATA`` that of odd pictures alone, ``doubts DATA RUN``
+that of doubtful labels; ``speed DATA``: time the search for copies; ``recall DATA``: insert synthetic copies and look
+for them; ``precision DATA``: pairs found among drawn faces and the tiles of photographs (scikit-learn's two, and those
+in ``--pictures``), of which none shows what another does, with synthetic copies and without, and how many of FER2013's
+listed copies are found; ``sheets DATA``: pictures of pairs, to be judged by eye; ``labels DATA RUN``: doubted labels
+against the FER+ votes; ``scale DATA``: time, memory and recall among up to a million pictures. RUN must not have
+learned from FER+.
 """
 
 from __future__ import annotations
@@ -52,9 +53,22 @@ def known(data: str, run: str, out: str) -> Figures:
     assert report.labels is not None
     doubted = report.labels.top(LISTED)
     parts = {"copies": _copies(report.copies), "outliers": _outliers(report.outliers), "labels": _labels(doubted)}
-    listed = _ship(faces, parts, {"labels.joint": doubted.joint})
+    listed = _ship(faces, parts, _of_all(doubted))
     return {**report.copies.counts(), **report.outliers.counts(), **listed, "bytes": FILE.stat().st_size,
             **_validation(faces, report.copies)}  # fmt: skip
+
+
+def doubts(data: str, run: str, out: str) -> Figures:
+    """The list of doubtful labels anew."""
+    faces = fe.load_fer2013(data)
+    found = audit(faces, fe.Recognizer.load(run), out=out).labels
+    assert found is not None
+    doubted = found.top(LISTED)
+    return _ship(faces, {"labels": _labels(doubted)}, _of_all(doubted)) | {"bytes": FILE.stat().st_size}
+
+
+def _of_all(doubted: LabelIssues) -> Figures:
+    return {"labels.joint": doubted.joint, "labels.estimated": np.array(doubted.estimated)}
 
 
 def _ship(faces: fe.FaceDataset, parts: dict[str, Figures], more: Figures | None = None) -> dict[str, int]:
@@ -305,22 +319,25 @@ def record(what: str, figures: Figures, folder: Path) -> None:
 
 
 def section(named: tuple[str, Figures]) -> str:
-    """A heading, the command, and a table."""
+    """A heading, the command, and tables."""
     what, figures = named
-    rows = figures.get("rows") or [
-        {"figure": name, "value": value} for name, value in figures.items() if name != "machine"
-    ]
+    single = [{"figure": name, "value": value} for name, value in figures.items() if name not in ("rows", "machine")]
+    tables = "\n\n".join(table(rows) for rows in (figures.get("rows"), single) if rows)
+    machine = figures["machine"]
+    return f"## {what}\n\n`{machine['command']}` on {machine['cpus']} of {machine['processor']}\n\n{tables}\n"
+
+
+def table(rows: list[Figures]) -> str:
+    """Rows under the names of their columns."""
     lines = [" | ".join(map(str, row.values())) for row in rows]
     head = [" | ".join(rows[0]), "|".join("---" for _ in rows[0])]
-    table = "\n".join(f"| {line} |" for line in [*head, *lines])
-    machine = figures["machine"]
-    return f"## {what}\n\n`{machine['command']}` on {machine['cpus']} of {machine['processor']}\n\n{table}\n"
+    return "\n".join(f"| {line} |" for line in [*head, *lines])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "what", choices=["known", "outliers", "speed", "recall", "sheets", "precision", "labels", "scale"]
+        "what", choices=["known", "outliers", "doubts", "speed", "recall", "sheets", "precision", "labels", "scale"]
     )
     parser.add_argument("data", nargs="?", default="data/fer2013.csv")
     parser.add_argument("run", nargs="?", default="runs/quick")
@@ -332,6 +349,7 @@ def main() -> None:
     commands: dict[str, Callable[[], Figures]] = {
         "known": lambda: known(asked.data, asked.run, asked.out),
         "outliers": lambda: outliers(asked.data, asked.out),
+        "doubts": lambda: doubts(asked.data, asked.run, asked.out),
         "speed": lambda: speed(asked.data),
         "recall": lambda: recall(asked.data),
         "sheets": lambda: sheets(asked.data, asked.out),

@@ -20,7 +20,6 @@ from ferembed.auditing.stages import Stages
 from ferembed.auditing.views import MIDDLE, VIEWS, Poses, signatures, views
 from ferembed.data import FaceDataset, drawn_faces
 
-
 DRAWN = drawn_faces(700, seed=3)
 FACES = FaceDataset(DRAWN.images, DRAWN.labels, DRAWN.classes)
 

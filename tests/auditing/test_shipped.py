@@ -40,7 +40,7 @@ def listed(monkeypatch):
         ),
     }
     lists = {f"{name}.{key}": values for name, part in parts.items() for key, values in part.items()}
-    lists["labels.joint"] = np.eye(7, dtype=np.int64)
+    lists |= {"labels.joint": np.eye(7, dtype=np.int64), "labels.estimated": np.array(3)}
     monkeypatch.setattr(shipped, "_lists", lambda: lists)
 
 
@@ -60,6 +60,7 @@ def test_a_shuffled_copy_of_the_data_is_cleaned_by_pixels(listed):
     doubted = known_labels(faces)
     assert doubted.ids.tolist() == [place[4], place[3]]
     assert doubted.confident.tolist() == [True, False]
+    assert doubted.estimated == 3
     mended = faces.fix_labels(doubted.top(1))
     assert np.flatnonzero(mended.labels != faces.labels).tolist() == [place[4]]
     assert [number for number in known_labels(mended).ids] == [place[3]]

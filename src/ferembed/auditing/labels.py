@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.auditing.out_of_fold import judged_classes, neighbour_votes, out_of_fold_softmax
+from ferembed.auditing.mistakes import probable_mistakes
+from ferembed.auditing.out_of_fold import judged_classes, out_of_fold_softmax
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.ties import most_probable
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
+
+CONFUSED = 0.03
+"""How much a label is doubted that confusion explains, where one that nothing explains is doubted wholly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +31,14 @@ class LabelIssues:
     scores : ndarray of float64, shape (m,)
         Falling; see :func:`rank_labels`.
     confident : ndarray of bool, shape (m,)
-        Whether confident learning too counts the row as wrong.
+        Whether the label is more probably a slip than not: see :func:`~ferembed.auditing.mistakes.probable_mistakes`.
     classes : tuple of str
     joint : ndarray of int64, shape (c, c)
-        The confident joint: rows estimated to have the label of the row and the true class of the column.
+        The confident joint: rows estimated to have the label of the row and the true class of the column. What the
+        models confuse is in it, too, so that it counts too many.
+    estimated : int
+        How many labels of all are slips: wrong, whatever the face shows. Confusions of faces that are hard to tell, an
+        annotator's and the models' own, are not among them: which of the two a doubted one is, only a look can tell.
     unjudged : tuple of str
         Classes whose rows were left out: their embeddings are too few to judge each without itself.
     """
@@ -42,6 +50,7 @@ class LabelIssues:
     confident: NDArray[np.bool_]
     classes: tuple[str, ...]
     joint: Ids
+    estimated: int
     unjudged: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -51,11 +60,6 @@ class LabelIssues:
     def unwanted(self) -> Ids:
         """What :meth:`~ferembed.data.FaceDataset.without` takes out: all of them."""
         return self.ids
-
-    @property
-    def estimated(self) -> int:
-        """How many labels of all are wrong, by the confident joint."""
-        return int(self.joint.sum() - np.trace(self.joint))
 
     def top(self, n: int) -> LabelIssues:
         """The ``n`` most doubtful."""
@@ -76,14 +80,14 @@ def find_label_issues(
     ----------
     faces : FaceDataset
     embeddings : array-like, shape (n, d), optional
-        Unit vectors. Each row's class probabilities are the mean of what its neighbours vote
-        (:func:`neighbour_votes`) and of a softmax regression fitted without it (:func:`out_of_fold_softmax`). The
-        encoder itself may have been trained on these labels: then those that it learnt by heart stay hidden, and
+        Unit vectors. Each row's class probabilities are those of a softmax regression fitted without it
+        (:func:`out_of_fold_softmax`), and fitted again with each label weighed by the probability that it is no slip.
+        The encoder itself may have been trained on these labels: then those that it learnt by heart stay hidden, and
         the list is shorter than it should be.
     probabilities : array-like, shape (n, c), optional
         Instead of embeddings: class probabilities from models that did not see the row's label.
     groups : array-like of int, shape (n,), optional
-        Rows of one group are copies of one another: they neither vote for each other nor are fitted for each other.
+        Rows of one group are copies of one another: they are not fitted for each other.
 
     Returns
     -------
@@ -109,16 +113,16 @@ def find_label_issues(
         unjudged = tuple(name for name, count in faces.subset(~kept).class_counts().items() if count)
         faces, vectors, own = faces.subset(kept), vectors[kept], own[kept]
         n = len(faces)
-        votes = neighbour_votes(vectors, faces.labels, c, groups=own)
-        proba = (votes + out_of_fold_softmax(vectors, faces.labels, c, groups=own)) / 2
+        proba = out_of_fold_softmax(vectors, faces.labels, c, groups=own)
+        trusted = 1 - probable_mistakes(proba, faces.labels)
+        proba = out_of_fold_softmax(vectors, faces.labels, c, groups=own, weights=trusted)
     else:
         raise DataError("label issues need embeddings or out-of-fold probabilities of every row.")
     if proba.shape != (n, c):
         raise DataError(f"probabilities must have shape ({n}, {c}), not {proba.shape}.")
-    joint, confident = confident_joint(proba, faces.labels)
-    scores, suggested = rank_labels(proba, faces.labels, joint)
-    margin = _margin(proba, faces.labels)
-    rows = np.flatnonzero(margin > 0)
+    joint, mistaken = confident_joint(proba, faces.labels)[0], probable_mistakes(proba, faces.labels)
+    scores, suggested = rank_labels(proba, faces.labels, joint, mistaken)
+    rows = np.flatnonzero(proba[np.arange(n), suggested] > proba[np.arange(n), faces.labels])
     order = rows[np.argsort(-scores[rows], kind="stable")]
     names = np.array(faces.classes)
     return LabelIssues(
@@ -126,9 +130,10 @@ def find_label_issues(
         given=names[faces.labels[order]],
         suggested=names[suggested[order]],
         scores=scores[order],
-        confident=confident[order],
+        confident=mistaken[order] > 0.5,
         classes=faces.classes,
         joint=joint,
+        estimated=round(mistaken.sum()),
         unjudged=unjudged,
     )
 
@@ -181,12 +186,15 @@ def confident_joint(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Ids, N
     return whole, counted & (true != given)
 
 
-def rank_labels(probabilities: ArrayLike, labels: ArrayLike, joint: ArrayLike) -> tuple[Floats, Ids]:
+def rank_labels(
+    probabilities: ArrayLike, labels: ArrayLike, joint: ArrayLike, mistaken: ArrayLike
+) -> tuple[Floats, Ids]:
     """A score for each label, higher where it is more probably wrong, and the class suggested instead.
 
-    The score is the margin, how much more probable the best other class is than the label, plus the share of the
-    label's rows that the confident joint calls wrong: of two rows with one margin, that of the worse annotated class is
-    doubted first.
+    First come probable slips. What confusion of faces that are hard to tell would explain as well is doubted by the
+    share :data:`CONFUSED` of the probability that it is one: the improbability of the label, weighed by Bayes' rule
+    with the share of its class that the confident joint calls wrong. Where a data set has no slips, that alone ranks:
+    of two labels as improbable, the one of the worse annotated class is doubted first.
 
     Parameters
     ----------
@@ -194,24 +202,22 @@ def rank_labels(probabilities: ArrayLike, labels: ArrayLike, joint: ArrayLike) -
     labels : array-like of int, shape (n,)
     joint : array-like, shape (c, c)
         From :func:`confident_joint`.
+    mistaken : array-like of float, shape (n,)
+        From :func:`~ferembed.auditing.mistakes.probable_mistakes`.
 
     Returns
     -------
     scores : ndarray of float64, shape (n,)
-        -1 to 2.
+        0 to 1.
     suggested : ndarray of int64, shape (n,)
+        The most probable other class.
     """
     proba, given = np.asarray(probabilities, np.float64), np.asarray(labels, np.int64)
-    counts = np.asarray(joint, np.float64)
-    wrong = 1 - counts.diagonal() / np.maximum(counts.sum(axis=1), 1)
-    others = proba.copy()
-    others[np.arange(len(given)), given] = -1
-    return _margin(proba, given) + wrong[given], most_probable(others)
-
-
-def _margin(probabilities: Floats, labels: NDArray[np.int64]) -> Floats:
-    """The best other class's probability less the label's, -1 to 1."""
-    rows = np.arange(len(labels))
-    others = probabilities.copy()
-    others[rows, labels] = -1
-    return np.asarray(others.max(axis=1) - probabilities[rows, labels])
+    counts, slips = np.asarray(joint, np.float64), np.asarray(mistaken, np.float64)
+    wrong = (1 - counts.diagonal() / np.maximum(counts.sum(axis=1), 1))[given]
+    rows = np.arange(len(given))
+    own, others = proba[rows, given], proba.copy()
+    others[rows, given] = -1
+    against, for_it = (1 - own) * wrong, own * (1 - wrong)
+    confused = against / np.maximum(against + for_it, 1e-12)
+    return slips + (1 - slips) * CONFUSED * confused, most_probable(others)

@@ -49,7 +49,7 @@ def known_outliers(faces: FaceDataset) -> Outliers:
 def known_labels(faces: FaceDataset) -> LabelIssues:
     """Faces that still have a label that is listed as doubtful, the most doubtful first.
 
-    ``joint`` is that of all faces that the list was made from.
+    ``joint`` and ``estimated`` are those of all faces that the list was made from.
     """
     names = np.array(FER2013_CLASSES)
     places = places_in("labels", hash_bytes(faces))
@@ -65,4 +65,5 @@ def known_labels(faces: FaceDataset) -> LabelIssues:
         confident=known("labels", "confident")[listed].astype(bool),
         classes=FER2013_CLASSES,
         joint=known("labels", "joint"),
+        estimated=int(known("labels", "estimated")),
     )
