@@ -104,7 +104,7 @@ class Evaluation:
 
     @property
     def primary_interval(self) -> Interval | None:
-        """Its 95% bootstrap interval, where there is one."""
+        """Its 95% interval, where there is one."""
         return self.all_images[VOTE].intervals.get("accuracy")
 
     def to_dict(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def evaluate(
     views : {"single", "flip", "ten_crop"}
         Looks at each image whose embeddings are averaged (see :class:`Recognizer`).
     resamples : int
-        How often the images are drawn again for the 95% intervals; 0 for none.
+        How often the images are drawn again for those 95% intervals that need it; 0 for no intervals at all.
     seed : int
         Of these draws.
 
@@ -188,7 +188,7 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
-    """Judge two recognisers on the same faces, with McNemar's test and the paired bootstrap.
+    """Judge two recognisers on the same faces, with McNemar's test and the interval of each difference.
 
     Parameters
     ----------

@@ -101,7 +101,8 @@ def test_intervals_and_json():
     measured = evaluate_retrieval(queries, labels, queries[::-1], labels[::-1], resamples=200)
     low, high = measured.intervals["silhouette"]
     assert low < measured.silhouette < high
-    assert measured.intervals["recall_at_1"] == (1.0, 1.0)
+    assert measured.intervals["recall_at_1"] == pytest.approx((0.025 ** (1 / 300), 1.0))
+    assert "map_at_r" in measured.intervals
     read = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
     assert read[read["primary"]] == measured.map_at_r
 

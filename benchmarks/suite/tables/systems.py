@@ -79,7 +79,7 @@ def figure_cells(result: Result | None) -> list[str]:
 COLUMNS = ("accuracy", "balanced", "macro F1", "NLL", "ECE", "accuracy*", "balanced*", "macro F1*", "NLL*", "ECE*")
 STARRED = (
     "Columns with a star are over the test images without a copy among those that train or select. "
-    "Accuracies in percent, with half the width of their 95% bootstrap interval."
+    "Accuracies in percent, with half the width of their 95% interval."
 )
 
 

@@ -10,7 +10,7 @@ import typer
 from ferembed.cli.options import Classes, DataAfterRun, Looks, RunOrNone, Split, faces_for, run_and_rest
 
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")]
-Draws = Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap draws for the 95% intervals; 0 for none.")]
+Draws = Annotated[int, typer.Option("--resamples", min=0, help="Bootstrap draws for 95% intervals; 0: no intervals.")]
 
 
 def command(

@@ -17,7 +17,7 @@ from ferembed.evaluation.wording import (
     RETRIEVAL_FIGURES,
     voter_name,
     written,
-    written_difference,
+    written_gap,
     written_interval,
 )
 from ferembed.ties import most_probable
@@ -82,7 +82,7 @@ def retrieval_table(evaluation: Evaluation) -> Table:
 
 def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
     """One row a voter and figure: both systems, their difference with its interval, and its p value."""
-    notes = f"{comparison.images} images, {comparison.copies} with a copy in a gallery; paired bootstrap"
+    notes = f"{comparison.images} images, {comparison.copies} with a copy in a gallery"
     table = Table(title=f"{comparison.split}: {second} against {first}", caption=notes)
     for heading in ("images", "voter", "figure"):
         table.add_column(heading)
@@ -92,16 +92,13 @@ def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
         for place, (voter, paired) in enumerate(voters.items()):
             for line, (field, heading) in enumerate(FIGURES.items()):
                 each = paired.differences[field]
-                low, high = (written_difference(field, bound) for bound in each.interval)
                 table.add_row(
                     group if not (place or line) else "",
                     "" if line else voter_name(voter),
                     heading,
                     written(field, each.first),
                     written(field, each.second),
-                    written_difference(field, each.difference),
-                    f"{low} to {high}",
-                    f"{each.p_value:.3f}",
+                    *written_gap(field, each),
                 )
             test = paired.mcnemar
             right = f"{test.only_first} / {test.only_second}"

@@ -1,6 +1,5 @@
 """What a classifier's probabilities are worth: metrics, calibration, rejection, and pictures of them."""
 
-from ferembed.evaluation.bootstrap import Interval
 from ferembed.evaluation.calibration import (
     ReliabilityCurve,
     adaptive_calibration_error,
@@ -8,6 +7,7 @@ from ferembed.evaluation.calibration import (
     reliability_curve,
 )
 from ferembed.evaluation.comparison import Difference, McNemar, PairedMetrics, compare_probabilities, mcnemar
+from ferembed.evaluation.intervals import Interval
 from ferembed.evaluation.metrics import ClassMetrics, Metrics, brier_score, confusion_counts, evaluate_probabilities
 from ferembed.evaluation.plots import (
     plot_classes,

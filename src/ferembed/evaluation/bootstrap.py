@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ferembed.estimators.probabilities import Codes, Floats, safe_log
+from ferembed.evaluation.intervals import Interval
 from ferembed.ties import most_probable
 
 RESAMPLES = 1000
-BINS = 15
 _BLOCK = 2_000_000
-
-
-class Interval(NamedTuple):
-    """The middle 95% of the resampled figures; in JSON a pair of numbers."""
-
-    low: float
-    high: float
+_ROUNDING = 1e-10
 
 
 def interval(resampled: Floats) -> Interval | None:
-    """The 2.5th and 97.5th percentile over the first axis (Efron 1979); NaN, an undefined figure, is left out.
+    """The 2.5th and 97.5th percentile of a figure over resamples (Efron 1979); NaN, an undefined figure, is left out.
 
-    None where every resample is undefined.
+    None where every resample is undefined, or all are alike, as where no row is named wrongly: images drawn again can
+    show only what is among those at hand, and then say nothing of how sure the figure is.
 
     Examples
     --------
@@ -34,7 +27,7 @@ def interval(resampled: Floats) -> Interval | None:
     Interval(low=25.0, high=975.0)
     """
     defined = resampled[~np.isnan(resampled)]
-    if not defined.size:
+    if not defined.size or np.ptp(defined) < _ROUNDING:
         return None
     low, high = np.percentile(defined, [2.5, 97.5])
     return Interval(float(low), float(high))
@@ -81,10 +74,8 @@ def resampled_means(values: Floats, resamples: int = RESAMPLES, seed: int = 0) -
     return np.concatenate(parts)
 
 
-def resampled_figures(
-    proba: Floats, codes: Codes, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, NDArray[np.float64]]:
-    """The figures of :func:`evaluate_probabilities` over resampled images.
+def resampled_figures(proba: Floats, codes: Codes, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Floats]:
+    """Those figures of :func:`evaluate_probabilities` over resampled images that have no interval in closed form.
 
     Parameters
     ----------
@@ -95,38 +86,16 @@ def resampled_figures(
 
     Returns
     -------
-    dict of str to ndarray of float64
-        ``accuracy``, ``balanced_accuracy``, ``macro_f1``, ``nll``, ``brier`` and ``ece`` of shape (resamples,);
-        ``recall``, ``precision`` and ``f1`` of each class of shape (resamples, c), NaN where a resample leaves them
-        undefined.
+    dict of str to ndarray of float64, shape (resamples,)
+        ``macro_f1``, ``nll`` and ``brier``. Memory and time grow with the number of classes, not with its square.
     """
     n, c = proba.shape
-    answers = most_probable(proba)
-    errors = ((proba - np.eye(c)[codes]) ** 2).sum(axis=1)
+    indicator = np.eye(c)
+    truth, answers = indicator[codes], indicator[most_probable(proba)]
     losses = -safe_log(proba[np.arange(n), codes])
-    cells = np.eye(c * c)[codes * c + answers]
-    features = np.column_stack([losses, errors, cells, _gaps(proba.max(axis=1), answers == codes)])
-    means = np.concatenate([counts @ features for counts in draw_counts(n, resamples, seed)]) / n
-    confusion, gaps = means[:, 2 : 2 + c * c].reshape(-1, c, c), means[:, 2 + c * c :]
-    right, support, called = np.einsum("rii->ri", confusion), confusion.sum(axis=2), confusion.sum(axis=1)
+    features = np.column_stack([losses, ((proba - truth) ** 2).sum(axis=1), truth * answers, truth + answers])
+    means = resampled_means(features, resamples, seed)
+    right, either = means[:, 2 : 2 + c], means[:, 2 + c :]
     with np.errstate(invalid="ignore"):
-        recall, precision, f1 = right / support, right / called, 2 * right / (support + called)
-    return {
-        "accuracy": right.sum(axis=1),
-        "balanced_accuracy": np.nanmean(recall, axis=1),
-        "macro_f1": np.nanmean(f1, axis=1),
-        "nll": means[:, 0],
-        "brier": means[:, 1],
-        "ece": np.abs(gaps).sum(axis=1),
-        "recall": recall,
-        "precision": precision,
-        "f1": f1,
-    }
-
-
-def _gaps(confidence: Floats, correct: NDArray[np.bool_]) -> Floats:
-    """Confidence less correctness in the column of the row's bin of equal width, (n, BINS), 0 elsewhere."""
-    edges = np.linspace(0.0, 1.0, BINS + 1)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
-    gaps: Floats = np.eye(BINS)[place] * (confidence - correct)[:, None]
-    return gaps
+        f1 = 2 * right / either
+    return {"macro_f1": np.nanmean(f1, axis=1), "nll": means[:, 0], "brier": means[:, 1]}

@@ -1,4 +1,4 @@
-"""Two systems on the same images: McNemar's test and the paired bootstrap."""
+"""Two systems on the same images: McNemar's test, and each figure's difference with its interval."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Floats, as_probabilities
-from ferembed.evaluation.bootstrap import RESAMPLES, Interval, interval, resampled_figures
+from ferembed.estimators.probabilities import Codes, Floats, as_probabilities
+from ferembed.evaluation.bootstrap import RESAMPLES, interval, resampled_figures
+from ferembed.evaluation.intervals import Interval, mean_interval, p_value, share_difference
 from ferembed.evaluation.metrics import Metrics, class_codes, evaluate_probabilities
 from ferembed.ties import most_probable
-
-FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece")
 
 
 @dataclass(frozen=True)
@@ -42,25 +41,28 @@ class McNemar:
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure of two systems, by the paired bootstrap.
+    """One figure of two systems on the same images.
 
     Attributes
     ----------
     first, second : float
     difference : float
         ``second - first``.
-    interval : Interval
-        95% of the differences over images drawn again, the same for both systems.
-    p_value : float
-        Two-sided: twice the share of resamples in which the difference is on the other side of 0 or on it, at most 1.
-        No less than 2 / (resamples + 1).
+    interval : Interval or None
+        Its 95% interval: of shares by Bonett and Price (2012), of balanced accuracies from the classes' shares
+        (:func:`mean_interval`), of the others over images drawn again, the same for both systems. None where none is
+        known to hold the truth as often as it says (``ece``), and where all resamples are alike.
+    p_value : float or None
+        Two-sided; None without an interval. Of resampled figures twice the share of resamples in which the difference
+        is on the other side of 0 or on it, at most 1 and no less than 2 / (resamples + 1); of the others the value that
+        agrees with the interval (:func:`p_value`).
     """
 
     first: float
     second: float
     difference: float
-    interval: Interval
-    p_value: float
+    interval: Interval | None = None
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -139,21 +141,47 @@ def compare_probabilities(
     two = evaluate_probabilities(y_true, second, classes, resamples=resamples, seed=seed)
     codes = class_codes(y_true, classes)
     a, b = as_probabilities(first), as_probabilities(second)
-    drawn_a, drawn_b = (resampled_figures(each, codes, resamples, seed) for each in (a, b))
+    right = most_probable(a) == codes, most_probable(b) == codes
+    drawn = [resampled_figures(each, codes, resamples, seed) for each in (a, b)]
     return PairedMetrics(
         first=one,
         second=two,
-        mcnemar=mcnemar(most_probable(a) == codes, most_probable(b) == codes),
+        mcnemar=mcnemar(*right),
         differences={
-            name: _difference(getattr(one, name), getattr(two, name), drawn_b[name] - drawn_a[name]) for name in FIGURES
+            "accuracy": with_interval(one.accuracy, two.accuracy, difference_of_shares(*right)),
+            "balanced_accuracy": with_interval(
+                one.balanced_accuracy, two.balanced_accuracy, _difference_of_recalls(*right, codes)
+            ),
+            **{
+                name: with_resamples(getattr(one, name), getattr(two, name), drawn[1][name] - drawn[0][name])
+                for name in drawn[0]
+            },
+            "ece": Difference(one.ece, two.ece, two.ece - one.ece),
         },
         count=len(codes),
     )
 
 
-def _difference(first: float, second: float, drawn: Floats) -> Difference:
-    below, above = int((drawn <= 0).sum()), int((drawn >= 0).sum())
+def difference_of_shares(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Interval:
+    """The interval of how far the second share of the same rows is above the first; both of shape (n,)."""
+    return share_difference(int((first & ~second).sum()), int((~first & second).sum()), len(first))
+
+
+def with_interval(first: float, second: float, bounds: Interval) -> Difference:
+    """The difference of two figures, with the p value that agrees with its interval."""
+    return Difference(first, second, second - first, bounds, p_value(second - first, bounds))
+
+
+def with_resamples(first: float, second: float, drawn: Floats) -> Difference:
+    """The difference of two figures with its interval and p value from the resampled differences."""
     bounds = interval(drawn)
-    assert bounds is not None
-    p_value = min(1.0, 2 * (min(below, above) + 1) / (len(drawn) + 1))
-    return Difference(first, second, second - first, bounds, p_value)
+    if bounds is None:
+        return Difference(first, second, second - first)
+    below, above = int((drawn <= 0).sum()), int((drawn >= 0).sum())
+    return Difference(first, second, second - first, bounds, min(1.0, 2 * (min(below, above) + 1) / (len(drawn) + 1)))
+
+
+def _difference_of_recalls(first: NDArray[np.bool_], second: NDArray[np.bool_], codes: Codes) -> Interval:
+    rows = [codes == code for code in np.unique(codes)]
+    gains = [float(second[own].mean() - first[own].mean()) for own in rows]
+    return mean_interval(gains, [difference_of_shares(first[own], second[own]) for own in rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss
-from ferembed.evaluation.bootstrap import Interval, interval, resampled_figures
+from ferembed.evaluation.bootstrap import interval, resampled_figures
 from ferembed.evaluation.calibration import adaptive_calibration_error, expected_calibration_error
+from ferembed.evaluation.intervals import Interval, f1_interval, mean_interval, share_interval
 from ferembed.ties import most_probable
-
-_PER_CLASS = ("recall", "precision", "f1")
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,8 @@ class ClassMetrics:
     support : int
         Rows of the class.
     intervals : dict of str to Interval
-        95% bootstrap intervals of ``recall``, ``precision`` and ``f1``, where they were asked for and are defined.
+        95% intervals of ``recall`` among the class's rows, ``precision`` among the rows called by its name and ``f1``,
+        where they were asked for and are defined: of Clopper and Pearson (1934), so that 0 and 1 have a width, too.
     """
 
     recall: float | None
@@ -67,9 +67,9 @@ class Metrics:
         Rows.
     per_class : dict of str to ClassMetrics
     intervals : dict of str to Interval
-        95% bootstrap intervals of the accuracies, ``macro_f1``, ``nll``, ``brier`` and ``ece``, where asked for. A
-        resample is noisier than the data, and noise widens the gap between confidence and accuracy: the resampled
-        ``ece`` are lowered by their mean excess over the figure.
+        95% intervals, where asked for: of ``accuracy`` by Clopper and Pearson (1934), of ``balanced_accuracy`` from
+        those of the recalls (:func:`mean_interval`), of ``macro_f1``, ``nll`` and ``brier`` by bootstrap. These last
+        have none where all resamples are alike, as where nothing is wrong.
     """
 
     primary: ClassVar[str] = "accuracy"
@@ -110,7 +110,7 @@ def evaluate_probabilities(
     classes : sequence of length c
         The class of each column.
     resamples : int, default=0
-        How many times to draw the rows again for 95% intervals; 1,000 are enough. 0 for none.
+        How many times to draw the rows again for those 95% intervals that need it; 1,000 are enough. 0: none.
     seed : int, default=0
         Of these draws.
 
@@ -127,6 +127,7 @@ def evaluate_probabilities(
     References
     ----------
     Brier (1950), Verification of forecasts expressed in terms of probability, Monthly Weather Review.
+    Clopper and Pearson (1934), The use of confidence or fiducial limits, Biometrika.
     Guo et al. (2017), On calibration of modern neural networks, ICML.
     Nixon et al. (2019), Measuring calibration in deep learning, CVPR workshops.
 
@@ -144,26 +145,34 @@ def evaluate_probabilities(
             f"({len(codes)}, {len(classes)}), with one row or more; got {values.shape}."
         )
     confusion = confusion_counts(codes, most_probable(values), len(classes))
-    ece = expected_calibration_error(values, codes)
-    drawn = resampled_figures(values, codes, resamples, seed) if resamples else {}
-    if drawn:
-        drawn["ece"] = np.maximum(drawn["ece"] - (drawn["ece"].mean() - ece), 0.0)
-    per_class = {str(name): _class_metrics(confusion, code, drawn) for code, name in enumerate(classes)}
+    asked = resamples > 0
+    per_class = {str(name): _class_metrics(confusion, code, asked) for code, name in enumerate(classes)}
     seen = [
         metrics for code, metrics in enumerate(per_class.values()) if confusion[code].any() or confusion[:, code].any()
     ]
+    recalls = {name: metrics.recall for name, metrics in per_class.items() if metrics.recall is not None}
+    bounds: dict[str, Interval | None] = {}
+    if asked:
+        drawn = resampled_figures(values, codes, resamples, seed)
+        bounds = {
+            "accuracy": share_interval(int(np.trace(confusion)), len(codes)),
+            "balanced_accuracy": mean_interval(
+                list(recalls.values()), [per_class[name].intervals["recall"] for name in recalls]
+            ),
+            **{name: interval(figures) for name, figures in drawn.items()},
+        }
     return Metrics(
         accuracy=float(np.trace(confusion) / len(codes)),
-        balanced_accuracy=float(np.mean([m.recall for m in per_class.values() if m.recall is not None])),
+        balanced_accuracy=float(np.mean(list(recalls.values()))),
         macro_f1=float(np.mean([metrics.f1 for metrics in seen])),
         nll=log_loss(values, codes),
         brier=brier_score(values, codes),
-        ece=ece,
+        ece=expected_calibration_error(values, codes),
         ece_mass=expected_calibration_error(values, codes, binning="mass"),
         ace=adaptive_calibration_error(values, codes),
         count=len(codes),
         per_class=per_class,
-        intervals=_intervals({name: figures for name, figures in drawn.items() if name not in _PER_CLASS}),
+        intervals=_defined(bounds),
     )
 
 
@@ -209,17 +218,23 @@ def confusion_counts(truth: Codes, answers: Codes, count: int) -> NDArray[np.int
     return counts.reshape(count, count).astype(np.int64)
 
 
-def _class_metrics(confusion: NDArray[np.int64], code: int, drawn: Mapping[str, Floats]) -> ClassMetrics:
+def _class_metrics(confusion: NDArray[np.int64], code: int, asked: bool) -> ClassMetrics:
     right, support, called = int(confusion[code, code]), int(confusion[code].sum()), int(confusion[:, code].sum())
+    bounds: dict[str, Interval | None] = {}
+    if asked:
+        bounds = {
+            "recall": share_interval(right, support),
+            "precision": share_interval(right, called),
+            "f1": f1_interval(right, support, called),
+        }
     return ClassMetrics(
         recall=right / support if support else None,
         precision=right / called if called else None,
         f1=2 * right / (support + called) if support + called else 0.0,
         support=support,
-        intervals=_intervals({name: drawn[name][:, code] for name in _PER_CLASS if name in drawn}),
+        intervals=_defined(bounds),
     )
 
 
-def _intervals(drawn: Mapping[str, Floats]) -> dict[str, Interval]:
-    found = {name: interval(figures) for name, figures in drawn.items()}
-    return {name: each for name, each in found.items() if each is not None}
+def _defined(bounds: dict[str, Interval | None]) -> dict[str, Interval]:
+    return {name: each for name, each in bounds.items() if each is not None}

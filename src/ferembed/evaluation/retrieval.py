@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.estimators.probabilities import Floats
-from ferembed.evaluation.bootstrap import Interval, interval, resampled_means
+from ferembed.evaluation.bootstrap import interval, resampled_means
+from ferembed.evaluation.intervals import Interval, share_interval
 
 RECALLS = (1, 5, 10)
+SHARES = tuple(f"recall_at_{k}" for k in RECALLS)
 _BLOCK = 4_000_000
 
 
@@ -33,8 +35,8 @@ class RetrievalMetrics:
     count : int
         Queries.
     intervals : dict of str to Interval
-        95% bootstrap intervals over queries, where asked for; the gallery, and each query's own figure, stay as they
-        are.
+        95% intervals over queries, where asked for: of the recalls by Clopper and Pearson (1934), of the rest by
+        bootstrap, unless all resamples are alike. The gallery, and each query's own figure, stay as they are.
     """
 
     primary: ClassVar[str] = "map_at_r"
@@ -86,22 +88,32 @@ def evaluate_retrieval(
     >>> metrics.recall_at_1, metrics.map_at_r, metrics.silhouette
     (1.0, 1.0, 1.0)
     """
-    hits, precision = retrieval_by_query(queries, labels, gallery, gallery_labels)
-    apart = silhouette_by_query(queries, labels)
-    columns = np.column_stack([hits, precision, np.full(len(hits), np.nan) if apart is None else apart])
-    names = [*(f"recall_at_{k}" for k in RECALLS), "map_at_r", "silhouette"]
-    figures = dict(zip(names, columns.mean(axis=0).tolist(), strict=True))
-    drawn = resampled_means(columns, resamples, seed) if resamples else np.empty((0, len(names)))
-    bounds = {name: interval(drawn[:, place]) for place, name in enumerate(names)}
+    by_query = figures_by_query(queries, labels, gallery, gallery_labels)
+    bounds: dict[str, Interval | None] = {}
+    if resamples:
+        drawn = resampled_means(np.column_stack(list(by_query.values())), resamples, seed)
+        bounds = {name: interval(means) for name, means in zip(by_query, drawn.T, strict=True)}
+        bounds |= {name: share_interval(int(by_query[name].sum()), len(by_query[name])) for name in SHARES}
+    figures = {name: float(values.mean()) for name, values in by_query.items()}
     return RetrievalMetrics(
         recall_at_1=figures["recall_at_1"],
         recall_at_5=figures["recall_at_5"],
         recall_at_10=figures["recall_at_10"],
         map_at_r=figures["map_at_r"],
-        silhouette=None if apart is None else figures["silhouette"],
-        count=len(columns),
+        silhouette=figures.get("silhouette"),
+        count=len(by_query["map_at_r"]),
         intervals={name: each for name, each in bounds.items() if each is not None},
     )
+
+
+def figures_by_query(
+    queries: ArrayLike, labels: ArrayLike, gallery: ArrayLike, gallery_labels: ArrayLike
+) -> dict[str, Floats]:
+    """The figures of :class:`RetrievalMetrics` of each query, each of shape (q,); no silhouette of a single class."""
+    hits, precision = retrieval_by_query(queries, labels, gallery, gallery_labels)
+    figures = {**dict(zip(SHARES, hits.T, strict=True)), "map_at_r": precision}
+    apart = silhouette_by_query(queries, labels)
+    return figures if apart is None else {**figures, "silhouette": apart}
 
 
 def retrieval_by_query(

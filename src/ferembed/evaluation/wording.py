@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ferembed.evaluation.bootstrap import Interval
+from ferembed.evaluation.comparison import Difference
+from ferembed.evaluation.intervals import Interval
 
 VOTERS = {"softmax": "softmax", "knn": "k-NN", "vote": "vote"}
 
@@ -51,6 +52,18 @@ def written_difference(field: str, value: float) -> str:
     ('+1.5', '-0.250')
     """
     return f"{value:+.3f}" if field in _NUMBERS else f"{100 * value:+.1f}"
+
+
+def written_gap(field: str, gap: Difference) -> tuple[str, str, str]:
+    """A difference, its interval and its p value; hyphens where it has none.
+
+    >>> written_gap("accuracy", Difference(0.5, 0.75, 0.25, Interval(0.125, 0.375), 0.001))
+    ('+25.0', '+12.5 to +37.5', '0.001')
+    >>> written_gap("ece", Difference(0.01, 0.03, 0.02))
+    ('+0.020', '-', '-')
+    """
+    bounds = "-" if gap.interval is None else " to ".join(written_difference(field, end) for end in gap.interval)
+    return written_difference(field, gap.difference), bounds, "-" if gap.p_value is None else f"{gap.p_value:.3f}"
 
 
 def written_interval(field: str, metrics: Any) -> str:

@@ -16,11 +16,11 @@ from ferembed.evaluation.wording import (
     RETRIEVAL_FIGURES,
     voter_name,
     written,
-    written_difference,
+    written_gap,
     written_interval,
 )
 
-INTERVALS = "Small numbers are 95% bootstrap intervals over images."
+INTERVALS = "Small numbers are 95% intervals over images."
 COPIES = (
     "Without copies: only images with no identical one among the faces the recogniser learned, nor, in FER2013, one "
     "known to show the same photo."
@@ -111,14 +111,12 @@ def _differences(group: str, voters: Mapping[str, Any], names: Sequence[str]) ->
     for voter, paired in voters.items():
         for place, (field, heading) in enumerate(FIGURES.items()):
             each = paired.differences[field]
-            low, high = (written_difference(field, bound) for bound in each.interval)
             systems = [_cell(paired.first, field), _cell(paired.second, field)]
-            gap = [written_difference(field, each.difference), f"{low} to {high}", f"{each.p_value:.3f}"]
-            rows.append(["" if place else voter_name(voter), heading, *systems, *gap])
+            rows.append(["" if place else voter_name(voter), heading, *systems, *written_gap(field, each)])
     headings = ["voter", "figure", *names, "difference", "95% of it", "p"]
     caption = (
         f"{group.capitalize()}. Difference: {names[1]} less {names[0]}, in points where the figures are percentages; "
-        "its interval and two-sided p by the bootstrap over the same images for both."
+        "its interval and two-sided p over the same images for both."
     )
     return table(headings, rows, text=2, group=True, caption=caption)
 
