@@ -14,11 +14,14 @@ FACES = drawn_faces(350, image_size=32, seed=4)
 VALIDATION, TEST = FACES.split("validation"), FACES.split("test")
 
 
-def build(seed, faces=FACES):
+def untrained(seed, classes=7):
     torch.manual_seed(seed)
     arguments = {"channels": (8, 8, 8, 8), "stem_width": 8}
-    network = Network(Encoder("resnet10t", 16, 32, stem="standard", backbone_args=arguments), 7)
-    return Recognizer.build(network, faces.split("train"), faces.split("validation"))
+    return Network(Encoder("resnet10t", 16, 32, stem="standard", backbone_args=arguments), classes)
+
+
+def build(seed, faces=FACES):
+    return Recognizer.build(untrained(seed), faces.split("train"), faces.split("validation"))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,7 @@ def test_the_gallery_itself_has_no_second_column(recognizer):
     evaluation = evaluate(recognizer, FACES.split("train"), resamples=0)
     assert evaluation.without_copies == {}
     assert evaluation.retrieval_without_copies is None
-    assert evaluation.retrieval.recall_at_1 == 1.0
+    assert evaluation.retrieval.recall_at_5 == 1.0
     json.dumps(evaluation.to_dict(), allow_nan=False)
 
 
@@ -108,6 +111,32 @@ def test_recognisers_of_other_class_orders_are_aligned_by_name(recognizer):
     assert compared.second.per_class["happy"].recall == alone.per_class["happy"].recall
 
 
+def test_a_collapsed_embedding_is_named_where_its_figures_are():
+    from ferembed.cli.tables import retrieval_table
+    from ferembed.evaluation.wording import COLLAPSED
+    from ferembed.report import figures
+
+    network = untrained(0)
+    with torch.no_grad():
+        for parameter in network.encoder.parameters():
+            parameter.zero_()
+        parameter.fill_(1.0)
+    fallen = Recognizer.build(network, FACES.split("train"), VALIDATION)
+    evaluation = evaluate(fallen, TEST, resamples=0)
+    assert evaluation.to_dict()["retrieval"]["collapsed"]
+    assert evaluation.retrieval.recall_at_10 == 0
+    assert retrieval_table(evaluation).caption == COLLAPSED
+    assert COLLAPSED in figures.retrieval_table({"": evaluation})
+
+
+def test_a_healthy_embedding_is_not_named_collapsed(recognizer):
+    from ferembed.report import figures
+
+    evaluation = evaluate(recognizer, TEST, resamples=0)
+    assert not evaluation.retrieval.collapsed
+    assert "collapsed" not in figures.retrieval_table({"": evaluation})
+
+
 def test_what_cannot_be_judged_is_told(recognizer):
     with pytest.raises(DataError, match="holds no faces to judge"):
         evaluate(recognizer, TEST.subset([]))
@@ -115,9 +144,6 @@ def test_what_cannot_be_judged_is_told(recognizer):
     with pytest.raises(DataError, match="the data also names bored"):
         evaluate(recognizer, strange)
     six = FACES.subset(FACES.labels < 6).with_labels(FACES.labels[FACES.labels < 6], FACES.classes[:6])
-    torch.manual_seed(0)
-    arguments = {"channels": (8, 8, 8, 8), "stem_width": 8}
-    network = Network(Encoder("resnet10t", 16, 32, stem="standard", backbone_args=arguments), 6)
-    smaller = Recognizer.build(network, six.split("train"), six.split("validation"))
+    smaller = Recognizer.build(untrained(0, 6), six.split("train"), six.split("validation"))
     with pytest.raises(DataError, match="only recognisers of the same classes can be compared"):
         compare(recognizer, smaller, six.split("test"))

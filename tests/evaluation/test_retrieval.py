@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_samples
 
-from ferembed.evaluation import evaluate_retrieval, retrieval
-from ferembed.evaluation.retrieval import retrieval_by_query, silhouette_by_query
+from ferembed.evaluation import collapsed, evaluate_retrieval, retrieval
+from ferembed.evaluation.retrieval import ALIKE, retrieval_by_query, silhouette_by_query
 
 
 def unit(rng, n, d=4):
@@ -19,7 +19,7 @@ def unit(rng, n, d=4):
 
 def naive(query, label, gallery, labels, k):
     """Recall at k and average precision at R of one query, as they are written down."""
-    order = sorted(range(len(gallery)), key=lambda i: (-(query @ gallery[i]), labels[i] == label))
+    order = sorted(range(len(gallery)), key=lambda i: ALIKE * (labels[i] == label) - query @ gallery[i])
     hits = [labels[i] == label for i in order]
     r = sum(hits)
     average = sum(sum(hits[: i + 1]) / (i + 1) for i in range(r) if hits[i]) / r if r else 0.0
@@ -52,6 +52,42 @@ def test_ties_count_against_the_system(seed, g):
         for i in range(6):
             recall, average = naive(queries[i], labels[i], gallery, own, 2)
             assert (hits[i, 0], precision[i]) == (recall, pytest.approx(average))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("noise", [0.0, 1e-8, 1e-7])
+@pytest.mark.parametrize("d", [3, 128])
+def test_a_collapsed_embedding_finds_nothing_and_is_named(kind, noise, d):
+    rng = np.random.default_rng(0)
+    point = unit(rng, 1, d)
+
+    def faces(n):
+        noisy = point + noise * rng.normal(size=(n, d))
+        return (noisy / np.linalg.norm(noisy, axis=1, keepdims=True)).astype(kind)
+
+    measured = evaluate_retrieval(faces(70), np.repeat(range(7), 10), faces(700), np.repeat(range(7), 100))
+    assert measured.collapsed
+    assert (measured.recall_at_1, measured.recall_at_10, measured.map_at_r, measured.silhouette) == (0, 0, 0, 0)
+    # Against a gallery of one class alone, nothing else can be nearer.
+    one = evaluate_retrieval(faces(5), [0] * 5, faces(20), [0] * 20)
+    assert (one.recall_at_1, one.map_at_r) == (1, 1)
+
+
+def test_what_has_not_collapsed():
+    rng = np.random.default_rng(0)
+    assert not collapsed(unit(rng, 50))
+    assert not collapsed(np.array([1.0, 0, 0]) + 0.01 * rng.normal(size=(50, 3)))  # a cone of half a degree
+    assert collapsed(np.zeros((4, 3)))
+    assert collapsed(7 * np.ones((4, 3)))
+    two = np.eye(2)[[0, 0, 0, 1]]
+    assert not collapsed(two)
+    assert not evaluate_retrieval(two, [0, 0, 0, 1], two, [0, 0, 0, 1]).collapsed
+
+
+def test_similarities_that_rounding_parts_are_ties():
+    query, near = np.array([[1.0, 0.0]]), np.array([[np.cos(t), np.sin(t)] for t in (0.5, 0.5 + 1e-7, 0.5 + 1e-5)])
+    assert retrieval_by_query(query, ["a"], near, ["a", "b", "b"], recalls=(1,))[0] == 0
+    assert retrieval_by_query(query, ["a"], near, ["a", "a", "b"], recalls=(1,))[0] == 1
 
 
 @settings(max_examples=30)

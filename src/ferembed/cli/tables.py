@@ -13,6 +13,7 @@ from rich.text import Text
 from ferembed.assessment import Comparison, Evaluation
 from ferembed.evaluation.wording import (
     CLASS_FIGURES,
+    COLLAPSED,
     FIGURES,
     RETRIEVAL_FIGURES,
     voter_name,
@@ -68,8 +69,9 @@ def classes_table(evaluation: Evaluation, voter: str = "vote") -> Table:
 
 
 def retrieval_table(evaluation: Evaluation) -> Table:
-    """How the embedding retrieves faces of one expression; 95% intervals beneath."""
-    table = Table(title=f"{evaluation.split}: faces as queries against the gallery")
+    """How the embedding retrieves faces of one expression; 95% intervals beneath, and whether it has collapsed."""
+    caption = COLLAPSED if evaluation.retrieval.collapsed else None
+    table = Table(title=f"{evaluation.split}: faces as queries against the gallery", caption=caption)
     table.add_column("images")
     for heading in RETRIEVAL_FIGURES.values():
         table.add_column(heading, justify="right")

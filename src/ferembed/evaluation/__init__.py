@@ -22,7 +22,7 @@ from ferembed.evaluation.plots import (
     plot_training,
     project_embedding,
 )
-from ferembed.evaluation.retrieval import RetrievalMetrics, evaluate_retrieval
+from ferembed.evaluation.retrieval import RetrievalMetrics, collapsed, evaluate_retrieval
 from ferembed.evaluation.selective import RiskCoverageCurve, auroc, risk_coverage_curve
 from ferembed.evaluation.sheets import plot_faces, save_figure
 
@@ -39,6 +39,7 @@ __all__ = [
     "adaptive_calibration_error",
     "auroc",
     "brier_score",
+    "collapsed",
     "compare_probabilities",
     "confusion_counts",
     "evaluate_probabilities",

@@ -15,6 +15,10 @@ from ferembed.evaluation.intervals import Interval, share_interval
 
 RECALLS = (1, 5, 10)
 SHARES = tuple(f"recall_at_{k}" for k in RECALLS)
+ALIKE = 2e-6
+"""Similarities that differ by less are equal: single precision moves those of unit vectors by about half of it."""
+COLLAPSED = 1e-5
+"""The variance on the sphere, 0 to 1, below which vectors are one point but for what single precision can tell."""
 _BLOCK = 4_000_000
 
 
@@ -34,6 +38,9 @@ class RetrievalMetrics:
         counts 0. None where all are of one class.
     count : int
         Queries.
+    collapsed : bool
+        Whether queries and gallery are all one point up to rounding (:func:`collapsed`): then the figures above say
+        that nothing can be told apart, not how well.
     intervals : dict of str to Interval
         95% intervals over queries, where asked for: of the recalls by Clopper and Pearson (1934), of the rest by
         bootstrap, unless all resamples are alike. The gallery, and each query's own figure, stay as they are.
@@ -47,6 +54,7 @@ class RetrievalMetrics:
     map_at_r: float
     silhouette: float | None
     count: int
+    collapsed: bool = False
     intervals: dict[str, Interval] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,8 +110,29 @@ def evaluate_retrieval(
         map_at_r=figures["map_at_r"],
         silhouette=figures.get("silhouette"),
         count=len(by_query["map_at_r"]),
+        collapsed=collapsed(np.concatenate([np.asarray(queries), np.asarray(gallery)])),
         intervals={name: each for name, each in bounds.items() if each is not None},
     )
+
+
+def collapsed(embeddings: ArrayLike) -> bool:
+    """Whether an encoder gives every face the same embedding, up to the rounding of single precision.
+
+    So it is where the directions' variance, 1 less the squared length of their mean, is below :data:`COLLAPSED`: on
+    average two cosine similarities differ from 1 by less than that. Vectors of zeros are one point, too.
+
+    Parameters
+    ----------
+    embeddings : array-like of float, shape (n, d)
+        Of any length; one vector alone has not collapsed.
+
+    Examples
+    --------
+    >>> collapsed(np.ones((5, 3)) + 1e-7 * np.eye(5, 3)), collapsed(np.eye(3)), collapsed(np.eye(1, 3))
+    (True, False, False)
+    """
+    unit = _unit(embeddings)
+    return len(unit) > 1 and bool(unit.var(axis=0).sum() < COLLAPSED)
 
 
 def figures_by_query(
@@ -125,8 +154,8 @@ def retrieval_by_query(
 ) -> tuple[Floats, Floats]:
     """Whether each query finds its class among the nearest, and its average precision at R.
 
-    Of gallery faces at the very same similarity, those of another class count as nearer. The memory does not grow with
-    the number of queries.
+    Of gallery faces at the same similarity, up to :data:`ALIKE`, those of another class count as nearer, so that an
+    encoder that tells nothing apart finds nothing. The memory does not grow with the number of queries.
 
     Returns
     -------
@@ -163,13 +192,12 @@ def retrieval_by_query(
 def silhouette_by_query(embeddings: ArrayLike, labels: ArrayLike) -> Floats | None:
     """The silhouette of each row by cosine distance, shape (n,), or None where all rows are of one class.
 
-    See :class:`RetrievalMetrics`.
+    See :class:`RetrievalMetrics`. A row counts 0 where both distances are no more than rounding.
     """
-    vectors: Floats = np.asarray(embeddings, dtype=np.float64)
     _, codes, sizes = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
     if len(sizes) < 2:
         return None
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = _unit(embeddings)
     members = np.eye(len(sizes))[codes]
     # The mean cosine distance to a class is 1 less the product with the class's sum, over its size.
     distance = sizes - unit @ (members.T @ unit).T
@@ -178,22 +206,27 @@ def silhouette_by_query(embeddings: ArrayLike, labels: ArrayLike) -> Floats | No
     distance[rows, codes] = np.inf
     nearest = (distance / sizes).min(axis=1)
     larger = np.maximum(own, nearest)
-    apart: Floats = np.where(larger > 0, (nearest - own) / np.where(larger > 0, larger, 1.0), 0.0)
+    apart: Floats = np.where(larger > ALIKE, (nearest - own) / np.maximum(larger, ALIKE), 0.0)
     return np.where(sizes[codes] > 1, apart, 0.0)
 
 
+def _unit(embeddings: ArrayLike) -> Floats:
+    vectors: Floats = np.asarray(embeddings, dtype=np.float64)
+    unit: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit
+
+
 def _ranked(similarity: NDArray[Any], relevant: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Relevance by falling similarity.
+    """Relevance by falling similarity, that of relevant faces being lowered by what counts as equal.
 
     Sorting values is much faster than sorting their order, so the relevance travels in the values' lowest bit.
     """
-    keys = 0.0 - similarity.astype(np.float64)
+    keys = ALIKE * relevant - similarity.astype(np.float64)
     bits = keys.view(np.int64)
     bits &= ~1
-    bits |= np.where(keys < 0, ~relevant, relevant)
+    bits |= relevant
     keys.sort(axis=1)
-    lowest = (bits & 1).astype(bool)
-    return np.where(keys < 0, ~lowest, lowest)
+    return (bits & 1).astype(bool)
 
 
 def _average_precision(ranked: NDArray[np.bool_], r: NDArray[np.int64]) -> Floats:

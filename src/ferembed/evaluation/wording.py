@@ -26,6 +26,11 @@ RETRIEVAL_FIGURES = {
     "silhouette": "silhouette",
 }
 
+COLLAPSED = (
+    "The embedding has collapsed: all faces lie at one point up to rounding. None is nearer than another, and the "
+    "figures of retrieval count every tie against it."
+)
+
 _NUMBERS = {"nll", "brier", "ece", "silhouette"}
 
 

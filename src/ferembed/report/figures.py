@@ -12,6 +12,7 @@ from ferembed.evaluation.metrics import Metrics
 from ferembed.evaluation.page import note, paragraph, table
 from ferembed.evaluation.wording import (
     CLASS_FIGURES,
+    COLLAPSED,
     FIGURES,
     RETRIEVAL_FIGURES,
     voter_name,
@@ -73,7 +74,9 @@ def retrieval_table(evaluations: Mapping[str, Evaluation]) -> Markup:
         for name, metrics in groups.items()
         if metrics is not None
     ]
-    return table(["images", *RETRIEVAL_FIGURES.values()], rows, caption=INTERVALS)
+    fallen = [name for name, evaluation in evaluations.items() if evaluation.retrieval.collapsed]
+    notes = [note(f"{name}: {COLLAPSED}" if name else COLLAPSED) for name in fallen]
+    return Markup("").join([*notes, table(["images", *RETRIEVAL_FIGURES.values()], rows, caption=INTERVALS)])
 
 
 def provenance(evaluation: Evaluation, info: Mapping[str, Any]) -> list[Markup]:
