@@ -60,12 +60,12 @@ def test_intervals_surround_their_figures_and_repeat_with_the_seed():
     other = evaluate_probabilities(truth, proba, NAMES, resamples=400, seed=2)
     assert measured == again
     assert measured.intervals != other.intervals
-    assert set(measured.intervals) == {"accuracy", "balanced_accuracy", *RESAMPLED}
+    assert set(measured.intervals) == {"accuracy", "top2_accuracy", "balanced_accuracy", "auroc", *RESAMPLED}
     for name in measured.intervals:
         low, high = measured.intervals[name]
         assert low < getattr(measured, name) < high
     for metrics in measured.per_class.values():
-        for name in ("recall", "precision", "f1"):
+        for name in ("recall", "precision", "f1", "auroc"):
             assert metrics.intervals[name].low < getattr(metrics, name) < metrics.intervals[name].high
     assert json.loads(json.dumps(measured.to_dict()))["intervals"]["accuracy"] == list(measured.intervals["accuracy"])
 
@@ -121,7 +121,7 @@ def test_a_system_does_not_differ_from_itself():
         if gap.interval is not None:
             assert gap.interval.low < 0 < gap.interval.high, name
             assert gap.p_value == 1.0, name
-    assert {name for name, gap in paired.differences.items() if gap.interval is None} == {*RESAMPLED, "ece"}
+    assert {name for name, gap in paired.differences.items() if gap.interval is None} == {*RESAMPLED, "auroc", "ece"}
 
 
 def test_pairs_tell_apart_what_intervals_alone_cannot():

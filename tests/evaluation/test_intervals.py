@@ -50,7 +50,7 @@ def test_balanced_accuracy_and_f1_are_held_and_so_is_their_difference():
     called = [r + sum(1 - other for other in recalls) / 6 - (1 - r) / 6 for r in recalls]
     f1 = [2 * r / (1 + c) for r, c in zip(recalls, called, strict=True)]
     one, two, by_class = 0, 0, np.zeros(7)
-    for seed in range(100):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         (first, codes), (second, _) = answers(rng, recalls, 40), answers(rng, recalls, 40)
         paired = compare_probabilities(np.array(CLASSES)[codes], first, second, CLASSES, resamples=2)
@@ -60,9 +60,9 @@ def test_balanced_accuracy_and_f1_are_held_and_so_is_their_difference():
         two += low <= 0 <= high
         bounds = np.array([each.intervals["f1"] for each in paired.first.per_class.values()])
         by_class += (bounds[:, 0] <= f1) & (f1 <= bounds[:, 1])
-    assert one >= 90
-    assert two >= 90
-    assert by_class.mean() >= 90
+    assert one >= 54
+    assert two >= 54
+    assert by_class.mean() >= 54
 
 
 def test_shares_of_none_and_of_all_have_a_width():

@@ -2,21 +2,25 @@
 
 import json
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 from sklearn import metrics as sk
 
 from ferembed.evaluation import (
     adaptive_calibration_error,
     auroc,
+    compare_probabilities,
     evaluate_probabilities,
     expected_calibration_error,
     reliability_curve,
     risk_coverage_curve,
 )
+from ferembed.evaluation.ranking import auroc_difference, auroc_interval, one_against_rest
 
 CLASSES = ["angry", "happy", "sad", "neutral"]
 
@@ -77,6 +81,88 @@ def test_figures_against_loops_and_scikit_learn(data):
 
 
 @settings(max_examples=60)
+@given(data=answers())
+def test_auroc_and_two_guesses_against_scikit_learn(data):
+    proba, codes = data
+    names = CLASSES[: proba.shape[1]]
+    ours = evaluate_probabilities(np.array(names)[codes], proba, names)
+    for code, name in enumerate(names):
+        one_kind = len(set((codes == code).tolist())) == 1
+        expected = None if one_kind else pytest.approx(sk.roc_auc_score(codes == code, proba[:, code]))
+        assert ours.per_class[name].auroc == expected
+    defined = [each.auroc for each in ours.per_class.values() if each.auroc is not None]
+    assert ours.auroc == (pytest.approx(np.mean(defined)) if defined else None)
+    assert ours.accuracy <= ours.top2_accuracy <= 1
+    if len(names) > 2 and all(len(set(row)) == len(row) for row in proba.tolist()):
+        two = sk.top_k_accuracy_score(codes, proba, k=2, labels=range(len(names)))
+        assert ours.top2_accuracy == pytest.approx(two)
+
+
+def test_auroc_has_the_variance_of_delong():
+    """His components are, for each row, the share of the other side that it is rightly ranked against."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 3, 60)
+    first, second = (rng.multinomial(9, [1 / 3] * 3, 60) / 9 for _ in range(2))
+
+    def rightly(proba, code):
+        own, other = proba[codes == code, code], proba[codes != code, code]
+        wins = (own[:, None] > other) + 0.5 * (own[:, None] == other)
+        return wins.mean(axis=1), wins.mean(axis=0)
+
+    for code in range(3):
+        above, below = rightly(first, code)
+        variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)
+        assert (one_against_rest(first, codes).parts[:, code] ** 2).sum() == pytest.approx(variance)
+        both = [np.subtract(*pair) for pair in zip(rightly(second, code), rightly(first, code), strict=True)]
+        variance = sum(each.var(ddof=1) / len(each) for each in both)
+        parts = one_against_rest(second, codes).parts - one_against_rest(first, codes).parts
+        assert (parts[:, code] ** 2).sum() == pytest.approx(variance)
+
+
+def test_auroc_of_all_classes_is_held_and_so_is_its_difference():
+    """The truth by a normal score whose mean is 1 higher, or 1.5, in the true class's column."""
+    truth, one, two = [norm.cdf(gap / 2**0.5) for gap in (1.0, 1.5)], 0, 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        codes, noise = np.repeat(range(3), 30), rng.normal(size=(90, 3))
+        first, second = (noise + gap * np.eye(3)[codes] for gap in (1.0, 1.5))
+        ranked = one_against_rest(first, codes), one_against_rest(second, codes)
+        low, high = auroc_interval(ranked[0].macro, ranked[0].macro_parts)
+        one += low <= truth[0] <= high
+        gap = ranked[1].macro - ranked[0].macro
+        low, high = auroc_difference(gap, ranked[1].macro_parts - ranked[0].macro_parts)
+        two += low <= truth[1] - truth[0] <= high
+    assert one >= 180
+    assert two >= 180
+
+
+def test_a_single_class_is_told():
+    with pytest.raises(ValueError, match="figures need two classes or more"):
+        evaluate_probabilities(["a", "a"], [[1.0], [1.0]], ["a"])
+    rows = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]])
+    alone = evaluate_probabilities(["a", "a"], rows, ["a", "b", "c"], resamples=10)
+    assert (alone.auroc, alone.per_class["a"].auroc) == (None, None)
+    assert "auroc" not in alone.intervals
+    gap = compare_probabilities(["a", "a"], rows, rows[::-1], ["a", "b", "c"], resamples=10).differences["auroc"]
+    assert (gap.first, gap.difference, gap.interval, gap.p_value) == (None, None, None, None)
+    once = evaluate_probabilities(["a", "c"], rows, ["a", "b", "c"], resamples=10)
+    assert once.auroc == 1.0
+    assert "auroc" not in once.intervals
+
+
+def test_many_classes_cost_memory_in_proportion_to_their_number():
+    """One cell a pair of classes and row would take 1.1 GB."""
+    rng = np.random.default_rng(0)
+    proba, codes = rng.dirichlet(np.ones(200), 3500), rng.integers(0, 200, 3500)
+    tracemalloc.start()
+    try:
+        evaluate_probabilities(codes, proba, range(200), resamples=20)
+        assert tracemalloc.get_traced_memory()[1] < 200e6
+    finally:
+        tracemalloc.stop()
+
+
+@settings(max_examples=60)
 @given(n=st.integers(15, 200), seed=st.integers(0, 1000))
 def test_equal_mass_bins_hold_equal_masses(n, seed):
     rng = np.random.default_rng(seed)
@@ -133,7 +219,8 @@ def test_metrics_become_json_and_name_their_primary():
     read = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
     assert read["primary"] == "accuracy"
     assert measured.primary_value == read["accuracy"] == 0.5
-    assert read["per_class"]["b"] == {"recall": None, "precision": 0.0, "f1": 0.0, "support": 0, "intervals": {}}
+    nothing = {"recall": None, "precision": 0.0, "f1": 0.0, "auroc": None, "support": 0, "intervals": {}}
+    assert read["per_class"]["b"] == nothing
     with pytest.raises(AttributeError):
         measured.accuracy = 1.0
 

@@ -33,7 +33,7 @@ def show(content: Any) -> None:
 
 
 def metrics_table(evaluation: Evaluation) -> Table:
-    """One row a voter, for all images and for those without a copy in the gallery; 95% intervals beneath."""
+    """One row a figure, one column a voter, over all images and those without a copy in the gallery; 95% intervals."""
     views = "" if evaluation.views == "single" else f", {evaluation.views} views averaged"
     copies = f"{evaluation.copies} with a copy in the gallery ({evaluation.exact_copies} exact)"
     notes = [f"{evaluation.images} images{views}, {copies}"]
@@ -41,18 +41,14 @@ def metrics_table(evaluation: Evaluation) -> Table:
     if evaluation.calibrated_here:
         notes.append("temperatures and vote weights were fitted on these images")
     table = Table(title=f"{evaluation.split}", caption="; ".join(notes))
-    table.add_column("images")
-    table.add_column("voter")
-    for heading in FIGURES.values():
-        table.add_column(heading, justify="right")
-    for heading, group in {"all": evaluation.all_images, "without copies": evaluation.without_copies}.items():
-        for i, (name, metrics) in enumerate(group.items()):
-            table.add_row(
-                "" if i else heading,
-                voter_name(name),
-                *(_with_interval(metrics, field) for field in FIGURES),
-                end_section=i == len(group) - 1,
-            )
+    table.add_column("figure")
+    judged = []
+    for group, voters in {"all": evaluation.all_images, "without\ncopies": evaluation.without_copies}.items():
+        for name, metrics in voters.items():
+            table.add_column(f"{group}\n{voter_name(name)}", justify="right")
+            judged.append(metrics)
+    for field, heading in FIGURES.items():
+        table.add_row(heading, *(_with_interval(metrics, field) for metrics in judged))
     return table
 
 

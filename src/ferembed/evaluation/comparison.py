@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from ferembed.estimators.probabilities import Codes, Floats, as_probabilities
 from ferembed.evaluation.bootstrap import RESAMPLES, interval, resampled_figures
 from ferembed.evaluation.intervals import Interval, mean_interval, p_value, share_difference
-from ferembed.evaluation.metrics import Metrics, class_codes, evaluate_probabilities
+from ferembed.evaluation.metrics import Metrics, among_two, class_codes, evaluate_probabilities
+from ferembed.evaluation.ranking import auroc_difference, one_against_rest
 from ferembed.ties import most_probable
 
 
@@ -45,22 +46,23 @@ class Difference:
 
     Attributes
     ----------
-    first, second : float
-    difference : float
-        ``second - first``.
+    first, second : float or None
+    difference : float or None
+        ``second - first``; None where either is undefined.
     interval : Interval or None
         Its 95% interval: of shares by Bonett and Price (2012), of balanced accuracies from the classes' shares
-        (:func:`mean_interval`), of the others over images drawn again, the same for both systems. None where none is
-        known to hold the truth as often as it says (``ece``), and where all resamples are alike.
+        (:func:`mean_interval`), of AUROC by DeLong et al. (1988), of the others over images drawn again, the same for
+        both systems. None where none is known to hold the truth as often as it says (``ece``), and where all resamples
+        or both orders are alike.
     p_value : float or None
         Two-sided; None without an interval. Of resampled figures twice the share of resamples in which the difference
         is on the other side of 0 or on it, at most 1 and no less than 2 / (resamples + 1); of the others the value that
         agrees with the interval (:func:`p_value`).
     """
 
-    first: float
-    second: float
-    difference: float
+    first: float | None
+    second: float | None
+    difference: float | None
     interval: Interval | None = None
     p_value: float | None = None
 
@@ -143,20 +145,24 @@ def compare_probabilities(
     a, b = as_probabilities(first), as_probabilities(second)
     right = most_probable(a) == codes, most_probable(b) == codes
     drawn = [resampled_figures(each, codes, resamples, seed) for each in (a, b)]
+    parts = one_against_rest(b, codes).macro_parts - one_against_rest(a, codes).macro_parts
+    bounds = {
+        "accuracy": difference_of_shares(*right),
+        "top2_accuracy": difference_of_shares(among_two(a, codes), among_two(b, codes)),
+        "balanced_accuracy": _difference_of_recalls(*right, codes),
+        "auroc": None if one.auroc is None or two.auroc is None else auroc_difference(two.auroc - one.auroc, parts),
+        "ece": None,
+    }
     return PairedMetrics(
         first=one,
         second=two,
         mcnemar=mcnemar(*right),
         differences={
-            "accuracy": with_interval(one.accuracy, two.accuracy, difference_of_shares(*right)),
-            "balanced_accuracy": with_interval(
-                one.balanced_accuracy, two.balanced_accuracy, _difference_of_recalls(*right, codes)
-            ),
+            **{name: with_interval(getattr(one, name), getattr(two, name), each) for name, each in bounds.items()},
             **{
                 name: with_resamples(getattr(one, name), getattr(two, name), drawn[1][name] - drawn[0][name])
                 for name in drawn[0]
             },
-            "ece": Difference(one.ece, two.ece, two.ece - one.ece),
         },
         count=len(codes),
     )
@@ -167,9 +173,12 @@ def difference_of_shares(first: NDArray[np.bool_], second: NDArray[np.bool_]) ->
     return share_difference(int((first & ~second).sum()), int((~first & second).sum()), len(first))
 
 
-def with_interval(first: float, second: float, bounds: Interval) -> Difference:
+def with_interval(first: float | None, second: float | None, bounds: Interval | None) -> Difference:
     """The difference of two figures, with the p value that agrees with its interval."""
-    return Difference(first, second, second - first, bounds, p_value(second - first, bounds))
+    if first is None or second is None:
+        return Difference(first, second, None)
+    gap = second - first
+    return Difference(first, second, gap, bounds, None if bounds is None else p_value(gap, bounds))
 
 
 def with_resamples(first: float, second: float, drawn: Floats) -> Difference:

@@ -13,6 +13,7 @@ from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, l
 from ferembed.evaluation.bootstrap import interval, resampled_figures
 from ferembed.evaluation.calibration import adaptive_calibration_error, expected_calibration_error
 from ferembed.evaluation.intervals import Interval, f1_interval, mean_interval, share_interval
+from ferembed.evaluation.ranking import OneAgainstRest, auroc_interval, one_against_rest
 from ferembed.ties import most_probable
 
 
@@ -28,16 +29,21 @@ class ClassMetrics:
         Share of the rows called by its name that are of it; None where there are none.
     f1 : float
         Harmonic mean of the two, 0 where nothing is right.
+    auroc : float or None
+        The probability that a row of the class gets a higher probability of it than another row, ties counting half;
+        None where all rows or none are of the class.
     support : int
         Rows of the class.
     intervals : dict of str to Interval
         95% intervals of ``recall`` among the class's rows, ``precision`` among the rows called by its name and ``f1``,
         where they were asked for and are defined: of Clopper and Pearson (1934), so that 0 and 1 have a width, too.
+        That of ``auroc`` is DeLong's (1988), which has none at 0 and 1.
     """
 
     recall: float | None
     precision: float | None
     f1: float
+    auroc: float | None
     support: int
     intervals: dict[str, Interval] = field(default_factory=dict)
 
@@ -50,10 +56,14 @@ class Metrics:
     ----------
     accuracy : float
         Share of rows whose most probable class is the true one. The primary metric.
+    top2_accuracy : float
+        Share of rows whose true class is one of the two most probable.
     balanced_accuracy : float
         Mean recall of the classes that occur.
     macro_f1 : float
         Mean F1 of the classes that occur, as truth or as answer.
+    auroc : float or None
+        Mean of the classes' AUROC, each against the rest, over the classes that occur; None where one alone does.
     nll : float
         Mean negative log-likelihood of the true class, in nats; probabilities below 1e-12 count as that.
     brier : float
@@ -67,16 +77,19 @@ class Metrics:
         Rows.
     per_class : dict of str to ClassMetrics
     intervals : dict of str to Interval
-        95% intervals, where asked for: of ``accuracy`` by Clopper and Pearson (1934), of ``balanced_accuracy`` from
-        those of the recalls (:func:`mean_interval`), of ``macro_f1``, ``nll`` and ``brier`` by bootstrap. These last
-        have none where all resamples are alike, as where nothing is wrong.
+        95% intervals, where asked for: of ``accuracy`` and ``top2_accuracy`` by Clopper and Pearson (1934), of
+        ``balanced_accuracy`` from those of the recalls (:func:`mean_interval`), of ``auroc`` by DeLong et al. (1988),
+        of ``macro_f1``, ``nll`` and ``brier`` by bootstrap. These last have none where all resamples are alike, as
+        where nothing is wrong.
     """
 
     primary: ClassVar[str] = "accuracy"
 
     accuracy: float
+    top2_accuracy: float
     balanced_accuracy: float
     macro_f1: float
+    auroc: float | None
     nll: float
     brier: float
     ece: float
@@ -121,13 +134,14 @@ def evaluate_probabilities(
     Raises
     ------
     ValueError
-        If there is no row, the shapes disagree, a row of ``proba`` is not a distribution, or ``y_true`` holds a class
-        that is not in ``classes``.
+        If there is no row, one class only, the shapes disagree, a row of ``proba`` is not a distribution, or ``y_true``
+        holds a class that is not in ``classes``.
 
     References
     ----------
     Brier (1950), Verification of forecasts expressed in terms of probability, Monthly Weather Review.
     Clopper and Pearson (1934), The use of confidence or fiducial limits, Biometrika.
+    DeLong, DeLong and Clarke-Pearson (1988), Comparing the areas under two or more correlated ROC curves, Biometrics.
     Guo et al. (2017), On calibration of modern neural networks, ICML.
     Nixon et al. (2019), Measuring calibration in deep learning, CVPR workshops.
 
@@ -137,6 +151,8 @@ def evaluate_probabilities(
     >>> metrics.accuracy, round(metrics.nll, 4), metrics.brier
     (0.5, 0.4904, 0.3125)
     """
+    if len(classes) < 2:
+        raise ValueError("Answers among one class are always right: figures need two classes or more.")
     values = as_probabilities(proba)
     codes = class_codes(y_true, classes)
     if values.shape != (len(codes), len(classes)) or not len(codes):
@@ -145,8 +161,8 @@ def evaluate_probabilities(
             f"({len(codes)}, {len(classes)}), with one row or more; got {values.shape}."
         )
     confusion = confusion_counts(codes, most_probable(values), len(classes))
-    asked = resamples > 0
-    per_class = {str(name): _class_metrics(confusion, code, asked) for code, name in enumerate(classes)}
+    asked, ranked, top2 = resamples > 0, one_against_rest(values, codes), among_two(values, codes)
+    per_class = {str(name): _class_metrics(confusion, ranked, code, asked) for code, name in enumerate(classes)}
     seen = [
         metrics for code, metrics in enumerate(per_class.values()) if confusion[code].any() or confusion[:, code].any()
     ]
@@ -156,15 +172,19 @@ def evaluate_probabilities(
         drawn = resampled_figures(values, codes, resamples, seed)
         bounds = {
             "accuracy": share_interval(int(np.trace(confusion)), len(codes)),
+            "top2_accuracy": share_interval(int(top2.sum()), len(codes)),
             "balanced_accuracy": mean_interval(
                 list(recalls.values()), [per_class[name].intervals["recall"] for name in recalls]
             ),
+            "auroc": auroc_interval(ranked.macro, ranked.macro_parts),
             **{name: interval(figures) for name, figures in drawn.items()},
         }
     return Metrics(
         accuracy=float(np.trace(confusion) / len(codes)),
+        top2_accuracy=float(top2.mean()),
         balanced_accuracy=float(np.mean(list(recalls.values()))),
         macro_f1=float(np.mean([metrics.f1 for metrics in seen])),
+        auroc=ranked.macro,
         nll=log_loss(values, codes),
         brier=brier_score(values, codes),
         ece=expected_calibration_error(values, codes),
@@ -174,6 +194,21 @@ def evaluate_probabilities(
         per_class=per_class,
         intervals=_defined(bounds),
     )
+
+
+def among_two(proba: Floats, codes: Codes) -> NDArray[np.bool_]:
+    """Whether the true class is one of the two most probable, shape (n,); of equal ones the first columns count.
+
+    Examples
+    --------
+    >>> among_two(np.array([[0.2, 0.5, 0.3], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3]]), np.array([2, 0, 2])).tolist()
+    [True, False, False]
+    """
+    first = most_probable(proba)
+    rest = proba.copy()
+    rest[np.arange(len(rest)), first] = -1.0
+    among: NDArray[np.bool_] = (first == codes) | (most_probable(rest) == codes)
+    return among
 
 
 def brier_score(proba: Floats, codes: Codes) -> float:
@@ -218,7 +253,8 @@ def confusion_counts(truth: Codes, answers: Codes, count: int) -> NDArray[np.int
     return counts.reshape(count, count).astype(np.int64)
 
 
-def _class_metrics(confusion: NDArray[np.int64], code: int, asked: bool) -> ClassMetrics:
+def _class_metrics(confusion: NDArray[np.int64], ranked: OneAgainstRest, code: int, asked: bool) -> ClassMetrics:
+    auroc = None if np.isnan(ranked.by_class[code]) else float(ranked.by_class[code])
     right, support, called = int(confusion[code, code]), int(confusion[code].sum()), int(confusion[:, code].sum())
     bounds: dict[str, Interval | None] = {}
     if asked:
@@ -226,11 +262,13 @@ def _class_metrics(confusion: NDArray[np.int64], code: int, asked: bool) -> Clas
             "recall": share_interval(right, support),
             "precision": share_interval(right, called),
             "f1": f1_interval(right, support, called),
+            "auroc": auroc_interval(auroc, ranked.parts[:, code]),
         }
     return ClassMetrics(
         recall=right / support if support else None,
         precision=right / called if called else None,
         f1=2 * right / (support + called) if support + called else 0.0,
+        auroc=auroc,
         support=support,
         intervals=_defined(bounds),
     )

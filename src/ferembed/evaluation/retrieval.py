@@ -17,7 +17,7 @@ RECALLS = (1, 5, 10)
 SHARES = tuple(f"recall_at_{k}" for k in RECALLS)
 ALIKE = 2e-6
 """Similarities that differ by less are equal: single precision moves those of unit vectors by about half of it."""
-COLLAPSED = 1e-5
+ONE_POINT = 1e-5
 """The variance on the sphere, 0 to 1, below which vectors are one point but for what single precision can tell."""
 _BLOCK = 4_000_000
 
@@ -118,7 +118,7 @@ def evaluate_retrieval(
 def collapsed(embeddings: ArrayLike) -> bool:
     """Whether an encoder gives every face the same embedding, up to the rounding of single precision.
 
-    So it is where the directions' variance, 1 less the squared length of their mean, is below :data:`COLLAPSED`: on
+    So it is where the directions' variance, 1 less the squared length of their mean, is below :data:`ONE_POINT`: on
     average two cosine similarities differ from 1 by less than that. Vectors of zeros are one point, too.
 
     Parameters
@@ -132,7 +132,7 @@ def collapsed(embeddings: ArrayLike) -> bool:
     (True, False, False)
     """
     unit = _unit(embeddings)
-    return len(unit) > 1 and bool(unit.var(axis=0).sum() < COLLAPSED)
+    return len(unit) > 1 and bool(unit.var(axis=0).sum() < ONE_POINT)
 
 
 def figures_by_query(

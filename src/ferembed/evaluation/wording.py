@@ -11,13 +11,15 @@ VOTERS = {"softmax": "softmax", "knn": "k-NN", "vote": "vote"}
 
 FIGURES = {
     "accuracy": "accuracy",
+    "top2_accuracy": "top-2 accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
+    "auroc": "AUROC",
     "nll": "NLL",
     "brier": "Brier",
     "ece": "ECE",
 }
-CLASS_FIGURES = {"recall": "recall", "precision": "precision", "f1": "F1"}
+CLASS_FIGURES = {"recall": "recall", "precision": "precision", "f1": "F1", "auroc": "AUROC"}
 RETRIEVAL_FIGURES = {
     "recall_at_1": "R@1",
     "recall_at_5": "R@5",
@@ -31,7 +33,7 @@ COLLAPSED = (
     "figures of retrieval count every tie against it."
 )
 
-_NUMBERS = {"nll", "brier", "ece", "silhouette"}
+_NUMBERS = {"auroc", "nll", "brier", "ece", "silhouette"}
 
 
 def voter_name(voter: str) -> str:
@@ -68,6 +70,8 @@ def written_gap(field: str, gap: Difference) -> tuple[str, str, str]:
     ('+0.020', '-', '-')
     """
     bounds = "-" if gap.interval is None else " to ".join(written_difference(field, end) for end in gap.interval)
+    if gap.difference is None:
+        return "-", "-", "-"
     return written_difference(field, gap.difference), bounds, "-" if gap.p_value is None else f"{gap.p_value:.3f}"
 
 
