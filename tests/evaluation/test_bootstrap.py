@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 
 from ferembed.evaluation import bootstrap, compare_probabilities, evaluate_probabilities, mcnemar
 
+CLOSED_FORM = {"accuracy", "top2_accuracy", "balanced_accuracy", "auroc", "squared_ce"}
 RESAMPLED = {"macro_f1", "nll", "brier"}
 NAMES = ["angry", "happy", "sad"]
 
@@ -27,12 +28,15 @@ def test_every_resample_is_the_figure_of_the_images_it_drew(seed, n):
     drawn = bootstrap.resampled_figures(proba, codes, 8, seed)
     counts = np.concatenate(list(bootstrap.draw_counts(n, 8, seed))).astype(int)
     assert (counts.sum(axis=1) == n).all()
-    assert set(drawn) == RESAMPLED
+    assert set(drawn) == {*RESAMPLED, "f1"}
     for b, times in enumerate(counts):
         rows = np.repeat(np.arange(n), times)
         alone = evaluate_probabilities(np.array(NAMES)[codes[rows]], proba[rows], NAMES)
-        for name, figures in drawn.items():
-            assert figures[b] == pytest.approx(getattr(alone, name), abs=1e-9), name
+        for name in RESAMPLED:
+            assert drawn[name][b] == pytest.approx(getattr(alone, name), abs=1e-9), name
+        for f1, (name, each) in zip(drawn["f1"][b], alone.per_class.items(), strict=True):
+            occurs = each.support or each.precision is not None
+            assert f1 == pytest.approx(each.f1 if occurs else math.nan, nan_ok=True), name
 
 
 def test_means_leave_undefined_values_out():
@@ -60,7 +64,7 @@ def test_intervals_surround_their_figures_and_repeat_with_the_seed():
     other = evaluate_probabilities(truth, proba, NAMES, resamples=400, seed=2)
     assert measured == again
     assert measured.intervals != other.intervals
-    assert set(measured.intervals) == {"accuracy", "top2_accuracy", "balanced_accuracy", "auroc", *RESAMPLED}
+    assert set(measured.intervals) == {*CLOSED_FORM, *RESAMPLED}
     for name in measured.intervals:
         low, high = measured.intervals[name]
         assert low < getattr(measured, name) < high

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_samples
 
-from ferembed.evaluation import collapsed, evaluate_retrieval, retrieval
+from ferembed.evaluation import collapsed, compare_retrieval, evaluate_retrieval, retrieval, retrieve
+from ferembed.evaluation.bootstrap import draw_counts
 from ferembed.evaluation.retrieval import ALIKE, retrieval_by_query, silhouette_by_query
 
 
@@ -141,6 +142,34 @@ def test_intervals_and_json():
     assert "map_at_r" in measured.intervals
     read = json.loads(json.dumps(measured.to_dict(), allow_nan=False))
     assert read[read["primary"]] == measured.map_at_r
+
+
+def test_two_embeddings_are_compared_query_by_query():
+    rng = np.random.default_rng(0)
+    labels, own = rng.integers(0, 3, 200), rng.integers(0, 3, 300)
+    centres = np.eye(3)
+    worse, better = (
+        [(centres[names] + noise * rng.normal(size=(len(names), 3))) for names in (labels, own)] for noise in (1.0, 0.3)
+    )
+    first, second = (retrieve(queries, labels, gallery, own) for queries, gallery in (worse, better))
+    paired = compare_retrieval(first, second, resamples=200)
+    assert paired.first == evaluate_retrieval(worse[0], labels, worse[1], own, resamples=200)
+    assert set(paired.differences) == {"recall_at_1", "recall_at_5", "recall_at_10", "map_at_r", "silhouette"}
+    for name in ("recall_at_1", "map_at_r", "silhouette"):
+        gap = paired.differences[name]
+        assert gap.interval.low > 0
+        assert gap.p_value < 0.05
+        assert gap.difference == getattr(paired.second, name) - getattr(paired.first, name)
+    ours, theirs = (each.by_query["map_at_r"] for each in (first, second))
+    counts = np.concatenate(list(draw_counts(200, 200, 0)))
+    drawn = counts @ (theirs - ours) / 200
+    assert paired.differences["map_at_r"].interval == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])))
+    itself = compare_retrieval(first, first, resamples=50).differences
+    assert itself["recall_at_1"].interval.low < 0 < itself["recall_at_1"].interval.high
+    assert itself["map_at_r"].interval is None
+    json.dumps(paired.to_dict(), allow_nan=False)
+    with pytest.raises(ValueError, match="the same queries; got 200 and 3"):
+        compare_retrieval(first, retrieve(np.eye(3), range(3), np.eye(3), range(3)))
 
 
 def test_one_class_has_no_silhouette():

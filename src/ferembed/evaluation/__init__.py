@@ -6,7 +6,15 @@ from ferembed.evaluation.calibration import (
     expected_calibration_error,
     reliability_curve,
 )
-from ferembed.evaluation.comparison import Difference, McNemar, PairedMetrics, compare_probabilities, mcnemar
+from ferembed.evaluation.comparison import (
+    Difference,
+    McNemar,
+    PairedMetrics,
+    PairedRetrieval,
+    compare_probabilities,
+    compare_retrieval,
+    mcnemar,
+)
 from ferembed.evaluation.intervals import Interval
 from ferembed.evaluation.metrics import ClassMetrics, Metrics, brier_score, confusion_counts, evaluate_probabilities
 from ferembed.evaluation.plots import (
@@ -22,9 +30,10 @@ from ferembed.evaluation.plots import (
     plot_training,
     project_embedding,
 )
-from ferembed.evaluation.retrieval import RetrievalMetrics, collapsed, evaluate_retrieval
+from ferembed.evaluation.retrieval import RetrievalMetrics, Retrieved, collapsed, evaluate_retrieval, retrieve
 from ferembed.evaluation.selective import RiskCoverageCurve, auroc, risk_coverage_curve
 from ferembed.evaluation.sheets import plot_faces, save_figure
+from ferembed.evaluation.squared_calibration import squared_calibration_error
 
 __all__ = [
     "ClassMetrics",
@@ -33,14 +42,17 @@ __all__ = [
     "McNemar",
     "Metrics",
     "PairedMetrics",
+    "PairedRetrieval",
     "ReliabilityCurve",
     "RetrievalMetrics",
+    "Retrieved",
     "RiskCoverageCurve",
     "adaptive_calibration_error",
     "auroc",
     "brier_score",
     "collapsed",
     "compare_probabilities",
+    "compare_retrieval",
     "confusion_counts",
     "evaluate_probabilities",
     "evaluate_retrieval",
@@ -59,6 +71,8 @@ __all__ = [
     "plot_training",
     "project_embedding",
     "reliability_curve",
+    "retrieve",
     "risk_coverage_curve",
     "save_figure",
+    "squared_calibration_error",
 ]

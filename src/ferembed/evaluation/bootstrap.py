@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ferembed.estimators.probabilities import Codes, Floats, safe_log
-from ferembed.evaluation.intervals import Interval
+from ferembed.evaluation.intervals import ROUNDING, Interval
 from ferembed.ties import most_probable
 
 RESAMPLES = 1000
 _BLOCK = 2_000_000
-_ROUNDING = 1e-10
 
 
 def interval(resampled: Floats) -> Interval | None:
@@ -27,7 +26,7 @@ def interval(resampled: Floats) -> Interval | None:
     Interval(low=25.0, high=975.0)
     """
     defined = resampled[~np.isnan(resampled)]
-    if not defined.size or np.ptp(defined) < _ROUNDING:
+    if not defined.size or np.ptp(defined) < ROUNDING:
         return None
     low, high = np.percentile(defined, [2.5, 97.5])
     return Interval(float(low), float(high))
@@ -75,7 +74,7 @@ def resampled_means(values: Floats, resamples: int = RESAMPLES, seed: int = 0) -
 
 
 def resampled_figures(proba: Floats, codes: Codes, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Floats]:
-    """Those figures of :func:`evaluate_probabilities` over resampled images that have no interval in closed form.
+    """The figures of :func:`evaluate_probabilities` whose intervals need resampled images.
 
     Parameters
     ----------
@@ -86,8 +85,9 @@ def resampled_figures(proba: Floats, codes: Codes, resamples: int = RESAMPLES, s
 
     Returns
     -------
-    dict of str to ndarray of float64, shape (resamples,)
-        ``macro_f1``, ``nll`` and ``brier``. Memory and time grow with the number of classes, not with its square.
+    dict of str to ndarray of float64
+        ``macro_f1``, ``nll`` and ``brier`` of shape (resamples,); ``f1`` of each class of shape (resamples, c), NaN
+        where a resample leaves it undefined. Memory and time grow with the number of classes, not with its square.
     """
     n, c = proba.shape
     indicator = np.eye(c)
@@ -98,4 +98,4 @@ def resampled_figures(proba: Floats, codes: Codes, resamples: int = RESAMPLES, s
     right, either = means[:, 2 : 2 + c], means[:, 2 + c :]
     with np.errstate(invalid="ignore"):
         f1 = 2 * right / either
-    return {"macro_f1": np.nanmean(f1, axis=1), "nll": means[:, 0], "brier": means[:, 1]}
+    return {"macro_f1": np.nanmean(f1, axis=1), "nll": means[:, 0], "brier": means[:, 1], "f1": f1}

@@ -73,8 +73,7 @@ def reliability_curve(
         raise ValueError("Confidences must lie between 0 and 1.")
     if bins < 1:
         raise ValueError(f"bins must be 1 or more; got {bins!r}.")
-    edges = _edges(sure, bins, binning)
-    place = np.clip(np.searchsorted(edges, sure, side="left") - 1, 0, len(edges) - 2)
+    edges, place = binned(sure, bins, binning)
     count = np.bincount(place, minlength=len(edges) - 1)
     full = count > 0
     mean_sure = np.bincount(place, sure, len(count))[full] / count[full]
@@ -117,6 +116,12 @@ def adaptive_calibration_error(proba: ArrayLike, codes: ArrayLike, bins: int = 1
     truth: Codes = np.asarray(codes)
     errors = [reliability_curve(column, truth == code, bins, "mass").error for code, column in enumerate(values.T)]
     return float(np.mean(errors))
+
+
+def binned(confidence: Floats, bins: int, binning: Binning) -> tuple[Floats, Codes]:
+    """Borders of the bins, shape (b + 1,), and the bin of each row, shape (n,); see :func:`reliability_curve`."""
+    edges = _edges(confidence, bins, binning)
+    return edges, np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, len(edges) - 2)
 
 
 def _edges(sure: Floats, bins: int, binning: Any) -> Floats:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.estimators.probabilities import Codes, Floats, as_probabilities
-from ferembed.evaluation.bootstrap import RESAMPLES, interval, resampled_figures
+from ferembed.evaluation.bootstrap import RESAMPLES, interval, resampled_figures, resampled_means
 from ferembed.evaluation.intervals import Interval, mean_interval, p_value, share_difference
 from ferembed.evaluation.metrics import Metrics, among_two, class_codes, evaluate_probabilities
 from ferembed.evaluation.ranking import auroc_difference, one_against_rest
+from ferembed.evaluation.retrieval import SHARES, RetrievalMetrics, Retrieved, retrieval_metrics
+from ferembed.evaluation.squared_calibration import calibration_gaps, squared_calibration_difference
 from ferembed.ties import most_probable
 
 
@@ -51,9 +53,9 @@ class Difference:
         ``second - first``; None where either is undefined.
     interval : Interval or None
         Its 95% interval: of shares by Bonett and Price (2012), of balanced accuracies from the classes' shares
-        (:func:`mean_interval`), of AUROC by DeLong et al. (1988), of the others over images drawn again, the same for
-        both systems. None where none is known to hold the truth as often as it says (``ece``), and where all resamples
-        or both orders are alike.
+        (:func:`mean_interval`), of AUROC by DeLong et al. (1988), of squared calibration errors by the normal
+        distribution of their bins' means, of the others over images drawn again, the same for both systems. None where
+        none is known to hold the truth as often as it says (``ece``), and where all resamples or both orders are alike.
     p_value : float or None
         Two-sided; None without an interval. Of resampled figures twice the share of resamples in which the difference
         is on the other side of 0 or on it, at most 1 and no less than 2 / (resamples + 1); of the others the value that
@@ -74,6 +76,20 @@ class PairedMetrics:
     first: Metrics
     second: Metrics
     mcnemar: McNemar
+    differences: dict[str, Difference]
+    count: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PairedRetrieval:
+    """What :func:`compare_retrieval` measures."""
+
+    first: RetrievalMetrics
+    second: RetrievalMetrics
     differences: dict[str, Difference]
     count: int
 
@@ -152,6 +168,7 @@ def compare_probabilities(
         "balanced_accuracy": _difference_of_recalls(*right, codes),
         "auroc": None if one.auroc is None or two.auroc is None else auroc_difference(two.auroc - one.auroc, parts),
         "ece": None,
+        "squared_ce": squared_calibration_difference(calibration_gaps(a, codes), calibration_gaps(b, codes)),
     }
     return PairedMetrics(
         first=one,
@@ -161,11 +178,42 @@ def compare_probabilities(
             **{name: with_interval(getattr(one, name), getattr(two, name), each) for name, each in bounds.items()},
             **{
                 name: with_resamples(getattr(one, name), getattr(two, name), drawn[1][name] - drawn[0][name])
-                for name in drawn[0]
+                for name in ("macro_f1", "nll", "brier")
             },
         },
         count=len(codes),
     )
+
+
+def compare_retrieval(
+    first: Retrieved, second: Retrieved, *, resamples: int = RESAMPLES, seed: int = 0
+) -> PairedRetrieval:
+    """Measure how two embeddings retrieve, each alone and the second against the first.
+
+    Parameters
+    ----------
+    first, second : Retrieved
+        As :func:`retrieve` gives them, of the same queries; each may have asked a gallery of its own.
+    resamples, seed : int
+        As for :func:`compare_probabilities`.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of queries differ.
+    """
+    one, two = (retrieval_metrics(each, resamples=resamples, seed=seed) for each in (first, second))
+    if one.count != two.count:
+        raise ValueError(f"Need two embeddings of the same queries; got {one.count} and {two.count}.")
+    differences = {}
+    for name, values in first.by_query.items():
+        figures, other = (getattr(one, name), getattr(two, name)), second.by_query[name]
+        if name in SHARES:
+            differences[name] = with_interval(*figures, difference_of_shares(values > 0, other > 0))
+        else:
+            drawn = resampled_means((other - values)[:, None], resamples, seed)[:, 0]
+            differences[name] = with_resamples(*figures, drawn)
+    return PairedRetrieval(one, two, differences, one.count)
 
 
 def difference_of_shares(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Interval:

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 Z = 1.959963984540054
 """The 97.5th percentile of the normal distribution."""
+
+ROUNDING = 1e-10
+"""Figures over resamples that differ by less are alike."""
 
 
 class Interval(NamedTuple):
@@ -74,8 +78,18 @@ def share_difference(lost: int, won: int, of: int) -> Interval:
     return Interval(max(up - down - reach, -1.0), min(up - down + reach, 1.0))
 
 
-def mean_interval(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
-    """The interval of the mean of independent figures, from the interval of each (Zou, Huang and Zhang 2009).
+def mean_interval(
+    values: Sequence[float], intervals: Sequence[Interval], drawn: NDArray[np.float64] | None = None
+) -> Interval:
+    """The interval of the mean of figures, from the interval of each (Zou, Huang and Zhang 2009).
+
+    Parameters
+    ----------
+    values : sequence of m float
+    intervals : sequence of m Interval
+    drawn : ndarray of float64, shape (resamples, m), optional
+        The figures over resamples, which tell how they rise and fall together; NaN where undefined. Without it, and
+        where a figure never moves, they are taken as independent.
 
     Examples
     --------
@@ -83,8 +97,25 @@ def mean_interval(values: Sequence[float], intervals: Sequence[Interval]) -> Int
     Interval(low=0.5, high=0.9)
     """
     figures, (low, high) = np.asarray(values), np.transpose(intervals)
-    below, above = (float(np.linalg.norm(end - figures)) / len(figures) for end in (low, high))
+    moves = np.zeros((1, len(figures))) if drawn is None else _standardised(drawn)
+    below, above = (_joint(np.abs(end - figures), moves) / len(figures) for end in (low, high))
     return Interval(float(figures.mean()) - below, float(figures.mean()) + above)
+
+
+def _standardised(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns of mean 0 and variance 1; zeros where nothing moves."""
+    known = ~np.isnan(drawn)
+    means = np.where(known, drawn, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    moved = np.where(known, drawn - means, 0.0)
+    spread = moved.std(axis=0)
+    moves: NDArray[np.float64] = np.where(spread > ROUNDING, moved / np.maximum(spread, ROUNDING), 0.0)
+    return moves
+
+
+def _joint(reach: NDArray[np.float64], moves: NDArray[np.float64]) -> float:
+    """The length of distances whose correlations are those of the columns of ``moves``."""
+    still = ~moves.any(axis=0)
+    return float(np.sqrt((moves @ reach).var() + (reach[still] ** 2).sum()))
 
 
 def p_value(difference: float, interval: Interval) -> float:

@@ -14,6 +14,7 @@ from ferembed.evaluation.bootstrap import interval, resampled_figures
 from ferembed.evaluation.calibration import adaptive_calibration_error, expected_calibration_error
 from ferembed.evaluation.intervals import Interval, f1_interval, mean_interval, share_interval
 from ferembed.evaluation.ranking import OneAgainstRest, auroc_interval, one_against_rest
+from ferembed.evaluation.squared_calibration import calibration_gaps
 from ferembed.ties import most_probable
 
 
@@ -71,6 +72,9 @@ class Metrics:
         (Brier 1950).
     ece, ece_mass : float
         Expected calibration error of the most probable class over 15 bins of equal width, and of equal mass.
+    squared_ce : float or None
+        Squared calibration error of the most probable class over 15 bins of equal mass, without the bias by which the
+        others are too large for few rows (:func:`squared_calibration_error`); its root is on their scale.
     ace : float
         Adaptive calibration error: over all classes, 15 bins of equal mass each.
     count : int
@@ -78,9 +82,10 @@ class Metrics:
     per_class : dict of str to ClassMetrics
     intervals : dict of str to Interval
         95% intervals, where asked for: of ``accuracy`` and ``top2_accuracy`` by Clopper and Pearson (1934), of
-        ``balanced_accuracy`` from those of the recalls (:func:`mean_interval`), of ``auroc`` by DeLong et al. (1988),
-        of ``macro_f1``, ``nll`` and ``brier`` by bootstrap. These last have none where all resamples are alike, as
-        where nothing is wrong.
+        ``balanced_accuracy`` and ``macro_f1`` from those of the classes (:func:`mean_interval`), of ``auroc`` by DeLong
+        et al. (1988), of ``squared_ce`` by the normal distribution of its bins' means, of ``nll`` and ``brier`` by
+        bootstrap, unless all resamples are alike. ``ece``, ``ece_mass`` and ``ace`` have none: they are biased upward,
+        the more so the fewer the rows, and their whole interval would often lie above the truth.
     """
 
     primary: ClassVar[str] = "accuracy"
@@ -94,6 +99,7 @@ class Metrics:
     brier: float
     ece: float
     ece_mass: float
+    squared_ce: float | None
     ace: float
     count: int
     per_class: dict[str, ClassMetrics]
@@ -143,6 +149,7 @@ def evaluate_probabilities(
     Clopper and Pearson (1934), The use of confidence or fiducial limits, Biometrika.
     DeLong, DeLong and Clarke-Pearson (1988), Comparing the areas under two or more correlated ROC curves, Biometrics.
     Guo et al. (2017), On calibration of modern neural networks, ICML.
+    Kumar, Liang and Ma (2019), Verified uncertainty calibration, NeurIPS.
     Nixon et al. (2019), Measuring calibration in deep learning, CVPR workshops.
 
     Examples
@@ -162,33 +169,36 @@ def evaluate_probabilities(
         )
     confusion = confusion_counts(codes, most_probable(values), len(classes))
     asked, ranked, top2 = resamples > 0, one_against_rest(values, codes), among_two(values, codes)
+    gaps = calibration_gaps(values, codes)
     per_class = {str(name): _class_metrics(confusion, ranked, code, asked) for code, name in enumerate(classes)}
-    seen = [
-        metrics for code, metrics in enumerate(per_class.values()) if confusion[code].any() or confusion[:, code].any()
-    ]
-    recalls = {name: metrics.recall for name, metrics in per_class.items() if metrics.recall is not None}
+    recalls = [each.recall for each in per_class.values() if each.recall is not None]
+    seen = (confusion.sum(axis=0) + confusion.sum(axis=1)) > 0
+    f1 = [each.f1 for each, occurs in zip(per_class.values(), seen, strict=True) if occurs]
     bounds: dict[str, Interval | None] = {}
     if asked:
         drawn = resampled_figures(values, codes, resamples, seed)
+        of_class = [each.intervals for each in per_class.values()]
         bounds = {
             "accuracy": share_interval(int(np.trace(confusion)), len(codes)),
             "top2_accuracy": share_interval(int(top2.sum()), len(codes)),
-            "balanced_accuracy": mean_interval(
-                list(recalls.values()), [per_class[name].intervals["recall"] for name in recalls]
-            ),
+            "balanced_accuracy": mean_interval(recalls, [each["recall"] for each in of_class if "recall" in each]),
+            "macro_f1": mean_interval(f1, [each["f1"] for each in of_class if "f1" in each], drawn["f1"][:, seen]),
             "auroc": auroc_interval(ranked.macro, ranked.macro_parts),
-            **{name: interval(figures) for name, figures in drawn.items()},
+            "nll": interval(drawn["nll"]),
+            "brier": interval(drawn["brier"]),
+            "squared_ce": gaps.interval(),
         }
     return Metrics(
         accuracy=float(np.trace(confusion) / len(codes)),
         top2_accuracy=float(top2.mean()),
-        balanced_accuracy=float(np.mean(list(recalls.values()))),
-        macro_f1=float(np.mean([metrics.f1 for metrics in seen])),
+        balanced_accuracy=float(np.mean(recalls)),
+        macro_f1=float(np.mean(f1)),
         auroc=ranked.macro,
         nll=log_loss(values, codes),
         brier=brier_score(values, codes),
         ece=expected_calibration_error(values, codes),
         ece_mass=expected_calibration_error(values, codes, binning="mass"),
+        squared_ce=gaps.error,
         ace=adaptive_calibration_error(values, codes),
         count=len(codes),
         per_class=per_class,

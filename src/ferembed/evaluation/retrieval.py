@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,6 +62,20 @@ class RetrievalMetrics:
         return {"primary": self.primary, **asdict(self)}
 
 
+class Retrieved(NamedTuple):
+    """The figures of :class:`RetrievalMetrics` query by query.
+
+    Attributes
+    ----------
+    by_query : dict of str to ndarray of float64, shape (q,)
+        Under the names of the means; without ``silhouette`` where all queries are of one class.
+    collapsed : bool
+    """
+
+    by_query: dict[str, Floats]
+    collapsed: bool
+
+
 def evaluate_retrieval(
     queries: ArrayLike,
     labels: ArrayLike,
@@ -96,7 +110,12 @@ def evaluate_retrieval(
     >>> metrics.recall_at_1, metrics.map_at_r, metrics.silhouette
     (1.0, 1.0, 1.0)
     """
-    by_query = figures_by_query(queries, labels, gallery, gallery_labels)
+    return retrieval_metrics(retrieve(queries, labels, gallery, gallery_labels), resamples=resamples, seed=seed)
+
+
+def retrieval_metrics(retrieved: Retrieved, *, resamples: int = 0, seed: int = 0) -> RetrievalMetrics:
+    """The means over queries with their intervals; :func:`evaluate_retrieval` is :func:`retrieve` and this."""
+    by_query = retrieved.by_query
     bounds: dict[str, Interval | None] = {}
     if resamples:
         drawn = resampled_means(np.column_stack(list(by_query.values())), resamples, seed)
@@ -110,7 +129,7 @@ def evaluate_retrieval(
         map_at_r=figures["map_at_r"],
         silhouette=figures.get("silhouette"),
         count=len(by_query["map_at_r"]),
-        collapsed=collapsed(np.concatenate([np.asarray(queries), np.asarray(gallery)])),
+        collapsed=retrieved.collapsed,
         intervals={name: each for name, each in bounds.items() if each is not None},
     )
 
@@ -135,14 +154,15 @@ def collapsed(embeddings: ArrayLike) -> bool:
     return len(unit) > 1 and bool(unit.var(axis=0).sum() < ONE_POINT)
 
 
-def figures_by_query(
-    queries: ArrayLike, labels: ArrayLike, gallery: ArrayLike, gallery_labels: ArrayLike
-) -> dict[str, Floats]:
-    """The figures of :class:`RetrievalMetrics` of each query, each of shape (q,); no silhouette of a single class."""
+def retrieve(queries: ArrayLike, labels: ArrayLike, gallery: ArrayLike, gallery_labels: ArrayLike) -> Retrieved:
+    """Ask a gallery for the faces nearest to each query; the arguments are those of :func:`evaluate_retrieval`."""
     hits, precision = retrieval_by_query(queries, labels, gallery, gallery_labels)
     figures = {**dict(zip(SHARES, hits.T, strict=True)), "map_at_r": precision}
     apart = silhouette_by_query(queries, labels)
-    return figures if apart is None else {**figures, "silhouette": apart}
+    return Retrieved(
+        by_query=figures if apart is None else {**figures, "silhouette": apart},
+        collapsed=collapsed(np.concatenate([np.asarray(queries), np.asarray(gallery)])),
+    )
 
 
 def retrieval_by_query(

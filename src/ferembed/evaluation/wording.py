@@ -18,6 +18,7 @@ FIGURES = {
     "nll": "NLL",
     "brier": "Brier",
     "ece": "ECE",
+    "squared_ce": "squared CE",
 }
 CLASS_FIGURES = {"recall": "recall", "precision": "precision", "f1": "F1", "auroc": "AUROC"}
 RETRIEVAL_FIGURES = {
@@ -28,12 +29,17 @@ RETRIEVAL_FIGURES = {
     "silhouette": "silhouette",
 }
 
+CALIBRATION = (
+    "Squared CE is the squared calibration error without the bias of small samples; its root is on the scale of ECE, "
+    "whose interval would not hold the truth and is left out."
+)
 COLLAPSED = (
     "The embedding has collapsed: all faces lie at one point up to rounding. None is nearer than another, and the "
     "figures of retrieval count every tie against it."
 )
 
-_NUMBERS = {"auroc", "nll", "brier", "ece", "silhouette"}
+_DECIMALS = {"auroc": 3, "nll": 3, "brier": 3, "ece": 3, "squared_ce": 4, "silhouette": 3}
+"""Of the figures that are no shares."""
 
 
 def voter_name(voter: str) -> str:
@@ -42,14 +48,14 @@ def voter_name(voter: str) -> str:
 
 
 def written(field: str, value: float | None) -> str:
-    """A figure as a percentage, or, where it is none, with three decimals.
+    """A figure as a percentage, or, where it is no share, as a number.
 
     >>> written("accuracy", 0.5), written("nll", 1.0), written("recall", None)
     ('50.0%', '1.000', '-')
     """
     if value is None:
         return "-"
-    return f"{value:.3f}" if field in _NUMBERS else f"{value:.1%}"
+    return f"{value:.{_DECIMALS[field]}f}" if field in _DECIMALS else f"{value:.1%}"
 
 
 def written_difference(field: str, value: float) -> str:
@@ -58,7 +64,7 @@ def written_difference(field: str, value: float) -> str:
     >>> written_difference("accuracy", 0.015), written_difference("nll", -0.25)
     ('+1.5', '-0.250')
     """
-    return f"{value:+.3f}" if field in _NUMBERS else f"{100 * value:+.1f}"
+    return f"{value:+.{_DECIMALS[field]}f}" if field in _DECIMALS else f"{100 * value:+.1f}"
 
 
 def written_gap(field: str, gap: Difference) -> tuple[str, str, str]:
@@ -83,4 +89,6 @@ def written_interval(field: str, metrics: Any) -> str:
     '50.0-75.0'
     """
     bounds: Interval | None = metrics.intervals.get(field)
-    return "" if bounds is None else "-".join(written(field, bound).rstrip("%") for bound in bounds)
+    if bounds is None:
+        return ""
+    return (" to " if bounds.low < 0 else "-").join(written(field, bound).rstrip("%") for bound in bounds)
