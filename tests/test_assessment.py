@@ -1,14 +1,20 @@
 """Judging a recogniser: what the figures are of, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from ferembed import DataError, Recognizer, compare, drawn_faces, evaluate
+from ferembed.assessment import answer, judge
+from ferembed.cli.tables import retrieval_comparison_table, retrieval_table
 from ferembed.evaluation import evaluate_probabilities, evaluate_retrieval
+from ferembed.evaluation.wording import COLLAPSED
 from ferembed.models import Encoder, Network
+from ferembed.report import figures
 
 FACES = drawn_faces(350, image_size=32, seed=4)
 VALIDATION, TEST = FACES.split("validation"), FACES.split("test")
@@ -98,6 +104,18 @@ def test_a_comparison_is_of_the_same_faces(recognizer):
         assert paired.second == second.all_images[voter]
     right = [each.predict(TEST.images) == np.array(TEST.classes)[TEST.labels] for each in (recognizer, other)]
     assert compared.all_images["vote"].mcnemar.only_first == int((right[0] & ~right[1]).sum())
+    assert (compared.retrieval.first, compared.retrieval.second) == (first.retrieval, second.retrieval)
+    assert compared.retrieval_without_copies.second == second.retrieval_without_copies
+    gap = compared.retrieval.differences["map_at_r"]
+    assert gap.difference == pytest.approx(second.retrieval.map_at_r - first.retrieval.map_at_r)
+    assert gap.interval.low < gap.difference < gap.interval.high
+    shown = Console(record=True, width=120)
+    shown.print(retrieval_comparison_table(compared, "one", "two"))
+    page, text = "".join(figures.comparison_tables(compared, ["one", "two"])), shown.export_text()
+    for metrics in (first.retrieval, second.retrieval_without_copies):
+        for value in (f"{metrics.recall_at_1:.1%}", f"{metrics.map_at_r:.1%}", f"{metrics.silhouette:.3f}"):
+            assert value in text
+            assert value in page
     json.dumps(compared.to_dict(), allow_nan=False)
 
 
@@ -111,11 +129,18 @@ def test_recognisers_of_other_class_orders_are_aligned_by_name(recognizer):
     assert compared.second.per_class["happy"].recall == alone.per_class["happy"].recall
 
 
-def test_a_collapsed_embedding_is_named_where_its_figures_are():
-    from ferembed.cli.tables import retrieval_table
-    from ferembed.evaluation.wording import COLLAPSED
-    from ferembed.report import figures
+def test_retrieval_knows_classes_that_two_recognisers_spell_each_their_way(recognizer):
+    spelled = [{"happy": "Happiness", "sad": "Sadness"}.get(name, name) for name in FACES.classes]
+    other = build(0, FACES.with_labels(FACES.labels, spelled))
+    paired = compare(recognizer, other, TEST, resamples=20).retrieval
+    assert paired.second == paired.first
+    assert all(gap.difference == 0 for gap in paired.differences.values())
+    # A report reads the second system's answers under the names of the first.
+    said = answer(other, TEST)
+    assert judge(other, replace(said, classes=tuple(FACES.classes)), resamples=20).retrieval == paired.first
 
+
+def test_a_collapsed_embedding_is_named_where_its_figures_are(recognizer):
     network = untrained(0)
     with torch.no_grad():
         for parameter in network.encoder.parameters():
@@ -127,11 +152,12 @@ def test_a_collapsed_embedding_is_named_where_its_figures_are():
     assert evaluation.retrieval.recall_at_10 == 0
     assert retrieval_table(evaluation).caption == COLLAPSED
     assert COLLAPSED in figures.retrieval_table({"": evaluation})
+    compared = compare(recognizer, fallen, TEST, resamples=20)
+    assert retrieval_comparison_table(compared, "one", "two").caption == f"two: {COLLAPSED}"
+    assert compared.retrieval.differences["recall_at_1"].difference == -compared.retrieval.first.recall_at_1
 
 
 def test_a_healthy_embedding_is_not_named_collapsed(recognizer):
-    from ferembed.report import figures
-
     evaluation = evaluate(recognizer, TEST, resamples=0)
     assert not evaluation.retrieval.collapsed
     assert "collapsed" not in figures.retrieval_table({"": evaluation})

@@ -24,6 +24,7 @@ ORDER = [
     {"shipped"},
     {"lineage"},
     {"pipeline"},
+    {"answers"},
     {"assessment"},
     {"cross_fitting"},
     {"cards"},

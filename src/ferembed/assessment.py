@@ -8,61 +8,27 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.data._progress import progress
+from ferembed.answers import Answers, answer
 from ferembed.data.dataset import DataError, FaceDataset
-from ferembed.data.ferplus import ferplus_labels
 from ferembed.evaluation import (
     Interval,
     Metrics,
     PairedMetrics,
+    PairedRetrieval,
     RetrievalMetrics,
     compare_probabilities,
+    compare_retrieval,
     evaluate_probabilities,
-    evaluate_retrieval,
 )
 from ferembed.evaluation.bootstrap import RESAMPLES
+from ferembed.evaluation.retrieval import retrieval_metrics
 from ferembed.labels import place_of
 from ferembed.recognizer import VOTE, Recognizer
-from ferembed.recognizer.encoding import codes_among, seen_by
-from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from ferembed.data.augmentation import Views
 
-_AT_ONCE = 512
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """What the voters of a recogniser say about labelled faces.
-
-    Attributes
-    ----------
-    faces : FaceDataset
-    classes : tuple of str
-        The recogniser's; the order of the columns.
-    codes : ndarray of int64, shape (n,)
-        Column of each face's true class.
-    embeddings : ndarray of float32, shape (n, d)
-    probabilities : dict of str to ndarray of float64, shape (n, c)
-        Of each voter: ``"softmax"``, ``"knn"`` and ``"vote"``.
-    fresh : ndarray of bool, shape (n,)
-        Whether a face has no copy in the gallery, identical or known to show the same photo.
-    views : str
-        The looks at each face whose embeddings were averaged.
-    """
-
-    faces: FaceDataset
-    classes: tuple[str, ...]
-    codes: NDArray[np.int64]
-    embeddings: NDArray[np.float32]
-    probabilities: dict[str, NDArray[np.float64]]
-    fresh: NDArray[np.bool_]
-    views: str = "single"
-
-    def predicted(self, voter: str = VOTE) -> NDArray[np.int64]:
-        """Column of the most probable class of each face, shape (n,)."""
-        return most_probable(self.probabilities[voter])
+__all__ = ["Answers", "Comparison", "Evaluation", "answer", "compare", "compare_answers", "evaluate", "judge"]
 
 
 @dataclass(frozen=True)
@@ -139,6 +105,8 @@ class Comparison:
     views : str
     all_images, without_copies : dict of str to PairedMetrics
         Of ``"softmax"``, ``"knn"`` and ``"vote"``; the second is empty where every image is a copy.
+    retrieval, retrieval_without_copies : PairedRetrieval
+        Of the images as queries against each recogniser's own gallery; the second is None where every image is a copy.
     """
 
     split: str
@@ -147,6 +115,8 @@ class Comparison:
     views: str
     all_images: dict[str, PairedMetrics]
     without_copies: dict[str, PairedMetrics]
+    retrieval: PairedRetrieval
+    retrieval_without_copies: PairedRetrieval | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -207,30 +177,8 @@ def compare(
     return compare_answers(*answers, resamples=resamples, seed=seed)
 
 
-def answer(recognizer: Recognizer, faces: FaceDataset, *, views: Views = "single") -> Answers:
-    """Ask every voter about labelled faces; what :func:`evaluate` and the report are made of."""
-    if not len(faces):
-        raise DataError(f"{faces.source or 'the data set'} holds no faces to judge.")
-    if recognizer.learnt_votes and faces.votes is not None:
-        faces = ferplus_labels(faces)
-    classes = tuple(recognizer.classes_.tolist())
-    codes = codes_among(classes, faces)
-    faces = seen_by(recognizer.encoder, faces)
-    embeddings = _encoded(recognizer, faces, views)
-    return Answers(
-        faces=faces,
-        classes=classes,
-        codes=codes,
-        embeddings=embeddings,
-        probabilities={name: np.asarray(voter.predict_proba(embeddings)) for name, voter in recognizer.voters.items()},
-        fresh=~recognizer.copies_in_gallery(faces),
-        views=views,
-    )
-
-
 def judge(recognizer: Recognizer, answers: Answers, *, resamples: int = RESAMPLES, seed: int = 0) -> Evaluation:
     """Measure answers; :func:`evaluate` is :func:`answer` and this."""
-    gallery, labels = recognizer.gallery_embeddings, recognizer.gallery_labels
     names, drawn = np.array(answers.classes)[answers.codes], {"resamples": resamples, "seed": seed}
 
     def voters(rows: NDArray[np.bool_]) -> dict[str, Metrics]:
@@ -240,7 +188,7 @@ def judge(recognizer: Recognizer, answers: Answers, *, resamples: int = RESAMPLE
         }
 
     def embedding(rows: NDArray[np.bool_]) -> RetrievalMetrics:
-        return evaluate_retrieval(answers.embeddings[rows], names[rows], gallery, labels, **drawn)
+        return retrieval_metrics(answers.retrieved(rows), **drawn)
 
     everything, fresh = np.ones(len(names), bool), answers.fresh
     return Evaluation(
@@ -276,20 +224,17 @@ def compare_answers(first: Answers, second: Answers, *, resamples: int = RESAMPL
             for voter, proba in first.probabilities.items()
         }
 
+    def embeddings(rows: NDArray[np.bool_]) -> PairedRetrieval:
+        return compare_retrieval(first.retrieved(rows), second.retrieved(rows), **drawn)
+
+    everything = np.ones(len(fresh), bool)
     return Comparison(
         split=" + ".join(first.faces.split_names),
         images=len(first.codes),
         copies=int((~fresh).sum()),
         views=first.views,
-        all_images=paired(np.ones(len(fresh), bool)),
+        all_images=paired(everything),
         without_copies=paired(fresh) if fresh.any() else {},
+        retrieval=embeddings(everything),
+        retrieval_without_copies=embeddings(fresh) if fresh.any() else None,
     )
-
-
-def _encoded(recognizer: Recognizer, faces: FaceDataset, views: Views) -> NDArray[np.float32]:
-    parts = []
-    with progress("looking at faces", len(faces)) as show:
-        for start in range(0, len(faces), _AT_ONCE):
-            parts.append(recognizer.encode(faces.images[start : start + _AT_ONCE], views))
-            show(start + len(parts[-1]))
-    return np.concatenate(parts)

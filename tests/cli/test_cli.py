@@ -92,9 +92,10 @@ def test_training_again_returns_at_once(tree, run):
 
 def test_evaluate_prints_every_voter_and_writes_json(tree, run, tmp_path):
     shown = ferembed("evaluate", run, tree, "--split", "test", "--json", tmp_path / "out.json")
-    headings = ("accuracy", "balanced accuracy", "macro F1", "NLL", "ECE")
+    headings = ("top-2 accuracy", "balanced accuracy", "macro F1", "AUROC", "NLL", "ECE", "squared CE")
     for word in ("softmax", "k-NN", "vote", "without copies", *headings):
         assert word in shown
+    assert "…" not in shown
     figures = json.loads((tmp_path / "out.json").read_text())
     assert figures["split"] == "test"
     assert set(figures["all_images"]) == {"softmax", "knn", "vote"}
@@ -119,6 +120,8 @@ def test_report_and_compare_write_one_file_each(tree, run, tmp_path):
     assert "Identical and near copies over all splits" in (tmp_path / "report.html").read_text()
     pair = ["--out", tmp_path / "pair.html", "--json", tmp_path / "pair.json"]
     shown = ferembed("compare", run, run, tree, "--split", "test", *pair)
+    for word in ("AUROC", "squared CE", "McNemar", "R@10", "MAP@R"):
+        assert word in shown
     assert "McNemar" in shown
     paired = json.loads((tmp_path / "pair.json").read_text())["all_images"]["vote"]
     assert paired["mcnemar"]["p_value"] == 1.0

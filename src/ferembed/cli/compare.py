@@ -26,10 +26,10 @@ def command(
     views: Looks = "single",
     json: Json = None,
 ) -> None:
-    """Judge two runs on the same faces: differences with intervals, McNemar's test, and the faces they disagree on."""
+    """Judge two runs on the same faces: differences of all figures, McNemar's test, and the faces they disagree on."""
     from ferembed.assessment import compare
     from ferembed.auditing.copies import find_copies
-    from ferembed.cli.tables import comparison_table, show
+    from ferembed.cli.tables import comparison_table, retrieval_comparison_table, show
     from ferembed.report import write_comparison
     from ferembed.shipped import load
     from ferembed.storage import write_json
@@ -44,7 +44,8 @@ def command(
         comparison = write_comparison(first, second, faces, out, split=split, copies=found, views=views)
     else:
         comparison = compare(*recognizers, faces.split(split), views=views)
-    show(comparison_table(comparison, str(first), str(second)))
+    for table in (comparison_table, retrieval_comparison_table):
+        show(table(comparison, str(first), str(second)))
     if out is not None:
         show(f"wrote {out}")
     if json is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ferembed.assessment import Comparison, Evaluation
+from ferembed.evaluation import PairedMetrics, PairedRetrieval
 from ferembed.evaluation.wording import (
+    CALIBRATION,
     CLASS_FIGURES,
     COLLAPSED,
     FIGURES,
@@ -40,8 +42,8 @@ def metrics_table(evaluation: Evaluation) -> Table:
     notes.append(f"primary: {evaluation.primary}")
     if evaluation.calibrated_here:
         notes.append("temperatures and vote weights were fitted on these images")
-    table = Table(title=f"{evaluation.split}", caption="; ".join(notes))
-    table.add_column("figure")
+    table = Table(title=f"{evaluation.split}", caption=f"{'; '.join(notes)}.\n{CALIBRATION}")
+    table.add_column("figure", no_wrap=True)
     judged = []
     for group, voters in {"all": evaluation.all_images, "without\ncopies": evaluation.without_copies}.items():
         for name, metrics in voters.items():
@@ -80,30 +82,50 @@ def retrieval_table(evaluation: Evaluation) -> Table:
 
 def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
     """One row a voter and figure: both systems, their difference with its interval, and its p value."""
-    notes = f"{comparison.images} images, {comparison.copies} with a copy in a gallery"
-    table = Table(title=f"{comparison.split}: {second} against {first}", caption=notes)
-    for heading in ("images", "voter", "figure"):
-        table.add_column(heading)
-    for heading in (first, second, "difference", "95% interval", "p"):
-        table.add_column(heading, justify="right")
+    notes = f"{comparison.images} images, {comparison.copies} with a copy in a gallery.\n{CALIBRATION}"
+    table = _paired(f"{comparison.split}: {second} against {first}", ("images", "voter", "figure"), first, second)
+    table.caption = notes
     for group, voters in {"all": comparison.all_images, "without copies": comparison.without_copies}.items():
         for place, (voter, paired) in enumerate(voters.items()):
-            for line, (field, heading) in enumerate(FIGURES.items()):
-                each = paired.differences[field]
-                table.add_row(
-                    group if not (place or line) else "",
-                    "" if line else voter_name(voter),
-                    heading,
-                    written(field, each.first),
-                    written(field, each.second),
-                    *written_gap(field, each),
-                )
+            for line, row in enumerate(_gaps(paired, FIGURES)):
+                table.add_row("" if place or line else group, "" if line else voter_name(voter), *row)
             test = paired.mcnemar
             right = f"{test.only_first} / {test.only_second}"
             table.add_row(
                 "", "", "only one right (McNemar)", right, "", "", "", f"{test.p_value:.3f}", end_section=True
             )
     return table
+
+
+def retrieval_comparison_table(comparison: Comparison, first: str, second: str) -> Table:
+    """How both embeddings retrieve faces of one expression from their galleries, and whether one has collapsed."""
+    table = _paired(f"{comparison.split}: faces as queries against the gallery", ("images", "figure"), first, second)
+    groups = {"all": comparison.retrieval, "without copies": comparison.retrieval_without_copies}
+    for group, paired in groups.items():
+        if paired is not None:
+            for line, row in enumerate(_gaps(paired, RETRIEVAL_FIGURES)):
+                table.add_row("" if line else group, *row)
+            table.add_section()
+    sides = {first: comparison.retrieval.first, second: comparison.retrieval.second}
+    table.caption = "\n".join(f"{name}: {COLLAPSED}" for name, metrics in sides.items() if metrics.collapsed) or None
+    return table
+
+
+def _paired(title: str, headings: Sequence[str], first: str, second: str) -> Table:
+    table = Table(title=title)
+    for heading in headings:
+        table.add_column(heading)
+    for heading in (first, second, "difference", "95% interval", "p"):
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _gaps(paired: PairedMetrics | PairedRetrieval, headings: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """Heading, both systems, difference, interval and p value, figure by figure."""
+    for field, heading in headings.items():
+        if field in paired.differences:
+            gap = paired.differences[field]
+            yield heading, written(field, gap.first), written(field, gap.second), *written_gap(field, gap)
 
 
 def prediction_table(

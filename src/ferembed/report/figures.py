@@ -8,9 +8,10 @@ from typing import Any
 from markupsafe import Markup
 
 from ferembed.assessment import Comparison, Evaluation
-from ferembed.evaluation.metrics import Metrics
+from ferembed.evaluation import Metrics, PairedMetrics, PairedRetrieval
 from ferembed.evaluation.page import note, paragraph, table
 from ferembed.evaluation.wording import (
+    CALIBRATION,
     CLASS_FIGURES,
     COLLAPSED,
     FIGURES,
@@ -47,7 +48,9 @@ def voters_table(evaluation: Evaluation) -> Markup:
         for group, voters in groups.items()
         for place, (voter, metrics) in enumerate(voters.items())
     ]
-    return table(["images", "voter", *FIGURES.values()], rows, text=2, group=True, caption=f"{INTERVALS} {COPIES}")
+    return table(
+        ["images", "voter", *FIGURES.values()], rows, text=2, group=True, caption=f"{INTERVALS} {CALIBRATION} {COPIES}"
+    )
 
 
 def classes_table(metrics: Metrics) -> Markup:
@@ -99,29 +102,54 @@ def provenance(evaluation: Evaluation, info: Mapping[str, Any]) -> list[Markup]:
 
 
 def comparison_tables(comparison: Comparison, names: Sequence[str]) -> list[Markup]:
-    """Both systems, their differences and McNemar's test, for each voter and both groups of images."""
+    """Both systems, their differences and McNemar's test, for each voter and both groups of images; then retrieval."""
     groups = {"all images": comparison.all_images, "images without copies": comparison.without_copies}
-    return [
+    voters = [
         block
         for group, voters in groups.items()
         if voters
         for block in (_differences(group, voters, names), _tests(group, voters, names))
     ]
+    return [*voters, _retrieval_differences(comparison, names)]
 
 
-def _differences(group: str, voters: Mapping[str, Any], names: Sequence[str]) -> Markup:
-    rows = []
-    for voter, paired in voters.items():
-        for place, (field, heading) in enumerate(FIGURES.items()):
-            each = paired.differences[field]
-            systems = [_cell(paired.first, field), _cell(paired.second, field)]
-            rows.append(["" if place else voter_name(voter), heading, *systems, *written_gap(field, each)])
-    headings = ["voter", "figure", *names, "difference", "95% of it", "p"]
-    caption = (
-        f"{group.capitalize()}. Difference: {names[1]} less {names[0]}, in points where the figures are percentages; "
-        "its interval and two-sided p over the same images for both."
+def _differences(group: str, voters: Mapping[str, PairedMetrics], names: Sequence[str]) -> Markup:
+    rows = [row for voter, paired in voters.items() for row in _gaps(voter_name(voter), paired, FIGURES)]
+    caption = f"{group.capitalize()}. {_difference(names)} {CALIBRATION}"
+    return table(["voter", *_headings(names)], rows, text=2, group=True, caption=caption)
+
+
+def _retrieval_differences(comparison: Comparison, names: Sequence[str]) -> Markup:
+    groups = {"all": comparison.retrieval, "without copies": comparison.retrieval_without_copies}
+    rows = [row for name, each in groups.items() if each for row in _gaps(name, each, RETRIEVAL_FIGURES)]
+    caption = f"Images as queries against each system's own gallery. {_difference(names)}"
+    return table(["images", *_headings(names)], rows, text=2, group=True, caption=caption)
+
+
+def _headings(names: Sequence[str]) -> list[str]:
+    return ["figure", *names, "difference", "95% of it", "p"]
+
+
+def _difference(names: Sequence[str]) -> str:
+    return (
+        f"Difference: {names[1]} less {names[0]}, in points where the figures are percentages; its interval and "
+        "two-sided p over the same images for both."
     )
-    return table(headings, rows, text=2, group=True, caption=caption)
+
+
+def _gaps(group: str, paired: PairedMetrics | PairedRetrieval, headings: Mapping[str, str]) -> list[list[Markup | str]]:
+    """One row a figure, the first with the name of the group."""
+    fields = [field for field in headings if field in paired.differences]
+    return [
+        [
+            "" if place else group,
+            headings[field],
+            _cell(paired.first, field),
+            _cell(paired.second, field),
+            *written_gap(field, paired.differences[field]),
+        ]
+        for place, field in enumerate(fields)
+    ]
 
 
 def _tests(group: str, voters: Mapping[str, Any], names: Sequence[str]) -> Markup:
