@@ -116,6 +116,20 @@ def test_an_estimate_too_good_to_be_true_is_in_its_interval():
     assert low <= measured.squared_ce < 0 <= high
 
 
+@settings(max_examples=60)
+@given(n=st.integers(2, 60), seed=st.integers(0, 1000))
+def test_whatever_two_like_systems_answer_their_difference_is_in_its_interval(n, seed):
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 2, n)
+    first, second = (rng.choice([0.0, 0.1, 0.5, 1.0], n) for _ in range(2))
+    pair = [np.column_stack([each, 1 - each]) for each in (first, np.where(rng.random(n) < 0.9, first, second))]
+    gap = compare_probabilities(codes, *pair, [0, 1], resamples=2).differences["squared_ce"]
+    if gap.interval is not None:
+        assert gap.interval.low <= gap.difference <= gap.interval.high
+        assert 0 <= gap.p_value <= 1
+        assert n < 20 or gap.interval.low < gap.interval.high
+
+
 def test_rows_that_share_no_bin_have_no_error():
     alone = evaluate_probabilities([0, 1], [[0.9, 0.1], [0.3, 0.7]], [0, 1], resamples=5)
     assert alone.squared_ce is None

@@ -31,8 +31,9 @@ class CalibrationGaps:
     weight : ndarray of float64, shape (b,)
         Share of the rows, 0 where a bin holds one row only and its squared gap cannot be told from chance.
     variance : ndarray of float64, shape (b,)
-        Of each mean: the larger of what the probabilities claim and what is seen with two right and two wrong answers
-        added, so that a bin without mistakes is not taken for certain (Agresti and Coull 1998).
+        Of each mean: the largest of what the probabilities claim, what the rows show, and what they would with two
+        right and two wrong answers added, so that a bin without mistakes is not taken for certain (Agresti and Coull
+        1998).
     error : float or None
         :func:`squared_calibration_error`.
     """
@@ -76,13 +77,14 @@ def calibration_gaps(proba: Floats, codes: Codes, bins: int = BINS) -> Calibrati
     told = pairs > 0
     weight = np.where(told, count, 0) / max(int(count[told].sum()), 1)
     smoothed = (correct + 2) / (rows + 4)
+    spreads = claimed / rows, squares / rows - (total / rows) ** 2, smoothed * (1 - smoothed)
     return CalibrationGaps(
         place=place,
         rest=gap - (total / rows)[place],
         count=count,
         mean=total / rows,
         weight=weight,
-        variance=np.maximum(claimed / rows, smoothed * (1 - smoothed)) / rows,
+        variance=np.max(spreads, axis=0) / rows,
         error=float(weight @ ((total**2 - squares) / np.maximum(pairs, 1))) if told.any() else None,
     )
 
