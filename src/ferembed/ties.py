@@ -14,6 +14,9 @@ The order of a sum, which threads and a processor's instructions change, moves s
 1e-7 and a vote at a temperature of 0.05 by some 4e-6. What is chosen must not hang on that.
 """
 
+ALIKE = 2e-6
+"""Similarities that differ by less are equal: single precision moves those of unit vectors by about half of it."""
+
 
 def first_of_the_best(losses: Sequence[float]) -> int:
     """The place of the first loss that is no worse than the least but for :data:`TIE`.

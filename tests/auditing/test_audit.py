@@ -1,8 +1,10 @@
 """The audit as a whole: what it says of faces whose faults are known, what it writes, and the command."""
 
+import csv
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import ferembed as fe
-from ferembed.auditing import audit, candidates, copies, count_classes, find_outliers, outliers, run
+from ferembed.auditing import audit, candidates, copies, count_classes, find_label_issues, find_outliers, outliers, run
 from ferembed.auditing.pages import plot_balance
 from ferembed.cli import app
 from ferembed.data import DataError, FaceDataset, _progress, drawn_faces
@@ -22,12 +24,15 @@ class Plain:
 
     image_size, channels = 48, 1
 
-    def __init__(self):
-        self.encoded = 0
+    def __init__(self, learnt=0):
+        self.encoded, self.learnt = 0, learnt
         self.encoder = self
 
     def state_dict(self):
         return {}
+
+    def copies_in_gallery(self, faces, exact):
+        return np.arange(len(faces)) < self.learnt
 
     def encode(self, images):
         self.encoded += len(images)
@@ -78,6 +83,65 @@ def test_faults_are_found_written_and_taken_out(tmp_path):
     again = audit(FACES, recognizer, out=tmp_path)
     assert recognizer.encoded == before == len(FACES)
     assert again.to_dict() == report.to_dict()
+
+
+def rows_of(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_finding_is_a_table_that_names_rows_and_files(tmp_path):
+    """Also where a file has a comma, a quotation mark and letters of other scripts in its name."""
+    report = audit(FACES, Plain(), out=tmp_path / "rows")
+    found = tmp_path / "rows"
+    assert [int(line["row"]) for line in rows_of(found / "copies.csv")] == report.copies.ids.tolist()
+    assert {line["file"] for line in rows_of(found / "copies.csv")} == {""}
+    assert [int(line["row"]) for line in rows_of(found / "labels.csv")] == report.labels.ids.tolist()
+    near = rows_of(found / "near_copies.csv")
+    assert [[int(line["row"]), int(line["other_row"])] for line in near] == report.copies.pairs.tolist()
+    assert float(near[0]["scale_across"]) < 0
+    assert "row 280" in (found / "audit.html").read_text()
+
+    for row in (*range(70), 280, 281, 282):
+        folder = tmp_path / "faces" / FACES.splits[row] / FACES.classes[FACES.labels[row]]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(FACES.images[row]).save(folder / f'{row}, "Ж".png')
+    audit(fe.load_folder(tmp_path / "faces"), Plain(), out=tmp_path / "files")
+    odd = rows_of(tmp_path / "files" / "outliers.csv")
+    assert [Path(line["file"]).name for line in odd if line["kind"] == "blank"] == ['280, "Ж".png']
+    assert Path(odd[0]["file"]).is_file()
+    assert str(Path("train") / "angry" / "280, &#34;Ж&#34;.png") in (tmp_path / "files" / "audit.html").read_text()
+
+
+def test_what_an_encoder_learnt_by_heart_is_estimated():
+    labels = np.repeat(np.arange(4), 100)
+    proba = np.eye(4)[labels] * 0.8 + 0.05
+    doubted = np.r_[0:20, 300:390]  # a fifth of the first hundred, nine tenths of the last
+    proba[doubted] = np.roll(proba[doubted], 1, axis=1)
+    faces = FaceDataset(np.zeros((400, 8, 8), np.uint8), labels, tuple("abcd"))
+    learnt = find_label_issues(faces, probabilities=proba, learnt=np.arange(400) < 300).learnt
+    assert (learnt.faces, learnt.doubted, learnt.others, learnt.others_doubted) == (300, 20, 100, 90)
+    assert learnt.hidden == 250
+    assert "300 of these faces taught the encoder, which doubts 7% of their labels and 90%" in str(learnt)
+    assert find_label_issues(faces, probabilities=proba).learnt is None
+    report = audit(FACES, Plain(learnt=len(FACES)))
+    assert report.labels.learnt.hidden is None
+    assert "no other face tells how many" in str(report.labels.learnt)
+
+
+def test_a_collapsed_embedding_doubts_nothing_and_is_called_so(tmp_path):
+    class Collapsed(Plain):
+        def encode(self, images):
+            rng = np.random.default_rng(0)
+            return np.ones((len(images), 16), np.float32) / 4 + 1e-8 * rng.normal(size=(len(images), 16)).astype("f4")
+
+    report = audit(FACES, Collapsed(), out=tmp_path)
+    assert report.collapsed
+    assert report.labels is None
+    assert report.copies.redundant.tolist() == [4, 5]
+    assert json.loads((tmp_path / "audit.json").read_text())["embedding_has_collapsed"]
+    assert "The embedding has collapsed" in (tmp_path / "audit.html").read_text()
+    assert not (tmp_path / "labels.csv").exists()
 
 
 def test_a_class_of_too_few_faces_is_left_out_of_the_doubts_and_said(tmp_path):
@@ -191,7 +255,7 @@ def test_every_long_stage_says_how_far_it_is(monkeypatch):
         "Looking for copies",
         "Laying them over each other",
         "Encoding faces",
-        "Asking the neighbours",
+        "Fitting without each fold",
         "Fitting without each fold",
         "Looking at each picture",
         "Looking for odd pictures",

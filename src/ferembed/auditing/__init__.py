@@ -1,7 +1,8 @@
 """Trust the data: copies, doubtful labels, odd pictures and balance, before a score is believed."""
 
 from ferembed.auditing.copies import Copies, find_copies
-from ferembed.auditing.labels import LabelIssues, confident_joint, find_label_issues, rank_labels
+from ferembed.auditing.labels import LabelIssues, find_label_issues
+from ferembed.auditing.mistakes import confident_joint, probable_mistakes, rank_labels
 from ferembed.auditing.outliers import Outliers, find_outliers
 from ferembed.auditing.report import AuditReport, Balance, count_classes
 from ferembed.auditing.run import audit
@@ -22,5 +23,6 @@ __all__ = [
     "known_copies",
     "known_labels",
     "known_outliers",
+    "probable_mistakes",
     "rank_labels",
 ]

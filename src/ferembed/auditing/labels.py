@@ -7,16 +7,49 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.auditing.mistakes import probable_mistakes
+from ferembed.auditing.mistakes import confident_joint, probable_mistakes, rank_labels
 from ferembed.auditing.out_of_fold import judged_classes, out_of_fold_softmax
 from ferembed.data.dataset import DataError, FaceDataset
-from ferembed.ties import most_probable
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
-CONFUSED = 0.03
-"""How much a label is doubted that confusion explains, where one that nothing explains is doubted wholly."""
+
+@dataclass(frozen=True)
+class Learnt:
+    """How much fewer labels are doubted among those that an encoder has learnt than among the others.
+
+    Attributes
+    ----------
+    faces, doubted : int
+        Faces judged whose labels it learnt, and how many of those are doubted.
+    others, others_doubted : int
+        The same of the other faces.
+
+    Examples
+    --------
+    >>> Learnt(faces=1000, doubted=200, others=100, others_doubted=30).hidden
+    100
+    """
+
+    faces: int
+    doubted: int
+    others: int
+    others_doubted: int
+
+    @property
+    def hidden(self) -> int | None:
+        """Doubts that learning hides if both groups are labelled equally well; None without other faces."""
+        return max(round(self.faces * self.others_doubted / self.others) - self.doubted, 0) if self.others else None
+
+    def __str__(self) -> str:
+        """A sentence for a reader."""
+        share = f"{self.doubted / self.faces:.0%}"
+        taught = f"{self.faces:,} of these faces taught the encoder, which doubts {share} of their labels"
+        if self.hidden is None:
+            return f"{taught}; those that it learnt by heart it does not doubt, and no other face tells how many."
+        others = f"{self.others_doubted / self.others:.0%} of the others'"
+        return f"{taught} and {others}: some {self.hidden:,} doubts are hidden, since it learnt those labels by heart."
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +74,8 @@ class LabelIssues:
         annotator's and the models' own, are not among them: which of the two a doubted one is, only a look can tell.
     unjudged : tuple of str
         Classes whose rows were left out: their embeddings are too few to judge each without itself.
+    learnt : Learnt or None
+        What the encoder's having learnt some of these labels hides; None where it learnt none.
     """
 
     ids: Ids
@@ -52,6 +87,7 @@ class LabelIssues:
     joint: Ids
     estimated: int
     unjudged: tuple[str, ...] = ()
+    learnt: Learnt | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,6 +109,7 @@ def find_label_issues(
     *,
     probabilities: ArrayLike | None = None,
     groups: ArrayLike | None = None,
+    learnt: ArrayLike | None = None,
 ) -> LabelIssues:
     """Rank the labels of a data set by how probably they are wrong.
 
@@ -83,11 +120,13 @@ def find_label_issues(
         Unit vectors. Each row's class probabilities are those of a softmax regression fitted without it
         (:func:`out_of_fold_softmax`), and fitted again with each label weighed by the probability that it is no slip.
         The encoder itself may have been trained on these labels: then those that it learnt by heart stay hidden, and
-        the list is shorter than it should be.
+        the list is shorter than it should be; how much, ``learnt`` lets it tell.
     probabilities : array-like, shape (n, c), optional
         Instead of embeddings: class probabilities from models that did not see the row's label.
     groups : array-like of int, shape (n,), optional
         Rows of one group are copies of one another: they are not fitted for each other.
+    learnt : array-like of bool, shape (n,), optional
+        Rows whose labels the embeddings' encoder was trained on.
 
     Returns
     -------
@@ -101,6 +140,7 @@ def find_label_issues(
         If neither embeddings nor probabilities are given, or they have another number of rows or columns.
     """
     n, c = len(faces), len(faces.classes)
+    known = np.zeros(n, bool) if learnt is None else np.asarray(learnt, bool)
     unjudged: tuple[str, ...] = ()
     if probabilities is not None:
         proba = np.asarray(probabilities, np.float64)
@@ -111,7 +151,7 @@ def find_label_issues(
         own = np.arange(n) if groups is None else np.asarray(groups, np.int64)
         kept = np.isin(faces.labels, judged_classes(faces.labels, own))
         unjudged = tuple(name for name, count in faces.subset(~kept).class_counts().items() if count)
-        faces, vectors, own = faces.subset(kept), vectors[kept], own[kept]
+        faces, vectors, own, known = faces.subset(kept), vectors[kept], own[kept], known[kept]
         n = len(faces)
         proba = out_of_fold_softmax(vectors, faces.labels, c, groups=own)
         trusted = 1 - probable_mistakes(proba, faces.labels)
@@ -135,89 +175,10 @@ def find_label_issues(
         joint=joint,
         estimated=round(mistaken.sum()),
         unjudged=unjudged,
+        learnt=_learnt(known, rows),
     )
 
 
-def confident_joint(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Ids, NDArray[np.bool_]]:
-    """How many rows of each label truly belong to each class, and which rows confidently belong to another class.
-
-    A row counts for the most probable of those classes whose probability reaches the mean that the rows labelled so
-    give it; the counts of each label are then brought to the number of its rows.
-
-    Parameters
-    ----------
-    probabilities : array-like, shape (n, c)
-        Out of fold.
-    labels : array-like of int, shape (n,)
-
-    Returns
-    -------
-    joint : ndarray of int64, shape (c, c)
-        Rows by label, columns by true class.
-    confident : ndarray of bool, shape (n,)
-        The rows off the diagonal.
-
-    References
-    ----------
-    Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021.
-
-    Examples
-    --------
-    >>> joint, wrong = confident_joint([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]], [0, 0, 1, 1, 1])
-    >>> joint.tolist(), wrong.tolist()
-    ([[2, 0], [1, 2]], [False, False, False, False, True])
-    """
-    proba, given = np.asarray(probabilities, np.float64), np.asarray(labels, np.int64)
-    c = proba.shape[1]
-    counts = np.bincount(given, minlength=c)
-    own = np.bincount(given, proba[np.arange(len(given)), given], minlength=c)
-    thresholds = np.where(counts > 0, own / np.maximum(counts, 1), np.inf)
-    reached = np.where(proba >= thresholds - 1e-6, proba, -1.0)
-    counted = reached.max(axis=1, initial=-1.0) >= 0
-    true = most_probable(reached)
-    joint = np.zeros((c, c))
-    np.add.at(joint, (given[counted], true[counted]), 1)
-    joint[np.diag_indices(c)] = np.maximum(joint.diagonal(), 1)
-    exact = joint / joint.sum(axis=1, keepdims=True) * counts[:, None]
-    whole = np.floor(exact).astype(np.int64)
-    for row, missing in enumerate(counts - whole.sum(axis=1)):
-        left = np.round(exact[row] - whole[row], 9)  # so that equal shares do not differ by rounding
-        whole[row, np.argsort(-left, kind="stable")[:missing]] += 1
-    return whole, counted & (true != given)
-
-
-def rank_labels(
-    probabilities: ArrayLike, labels: ArrayLike, joint: ArrayLike, mistaken: ArrayLike
-) -> tuple[Floats, Ids]:
-    """A score for each label, higher where it is more probably wrong, and the class suggested instead.
-
-    First come probable slips. What confusion of faces that are hard to tell would explain as well is doubted by the
-    share :data:`CONFUSED` of the probability that it is one: the improbability of the label, weighed by Bayes' rule
-    with the share of its class that the confident joint calls wrong. Where a data set has no slips, that alone ranks:
-    of two labels as improbable, the one of the worse annotated class is doubted first.
-
-    Parameters
-    ----------
-    probabilities : array-like, shape (n, c)
-    labels : array-like of int, shape (n,)
-    joint : array-like, shape (c, c)
-        From :func:`confident_joint`.
-    mistaken : array-like of float, shape (n,)
-        From :func:`~ferembed.auditing.mistakes.probable_mistakes`.
-
-    Returns
-    -------
-    scores : ndarray of float64, shape (n,)
-        0 to 1.
-    suggested : ndarray of int64, shape (n,)
-        The most probable other class.
-    """
-    proba, given = np.asarray(probabilities, np.float64), np.asarray(labels, np.int64)
-    counts, slips = np.asarray(joint, np.float64), np.asarray(mistaken, np.float64)
-    wrong = (1 - counts.diagonal() / np.maximum(counts.sum(axis=1), 1))[given]
-    rows = np.arange(len(given))
-    own, others = proba[rows, given], proba.copy()
-    others[rows, given] = -1
-    against, for_it = (1 - own) * wrong, own * (1 - wrong)
-    confused = against / np.maximum(against + for_it, 1e-12)
-    return slips + (1 - slips) * CONFUSED * confused, most_probable(others)
+def _learnt(known: NDArray[np.bool_], doubted: Ids) -> Learnt | None:
+    faces, among = int(known.sum()), int(known[doubted].sum())
+    return Learnt(faces, among, len(known) - faces, len(doubted) - among) if faces else None

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
+from ferembed.auditing.lists import Places
 from ferembed.evaluation.page import FaceSheet, Section, figure, heading, note, page, paragraph, table, write_page
+from ferembed.evaluation.wording import COLLAPSED
 from ferembed.labels import COLOURS
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
     from matplotlib.axes import Axes
 
     from ferembed.auditing.report import AuditReport, Balance
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 SHOWN = 96
 """Most faces on one sheet."""
 
+JOINT = (
+    "The confident joint (Northcutt et al. 2021): faces of each label by the class that they are more like. What the "
+    "recogniser confuses is in it, too."
+)
+
 
 def write_report(report: AuditReport, faces: FaceDataset, path: Path) -> Path:
     """Write the page of a report on ``faces``, whole or not at all."""
@@ -28,6 +35,8 @@ def write_report(report: AuditReport, faces: FaceDataset, path: Path) -> Path:
     sections = [_balance(report), _copies(report, sheets), _outliers(report, sheets)]
     if report.labels is not None:
         sections.append(_labels(report, sheets))
+    elif report.collapsed:
+        sections.append(Section("Labels", [paragraph(f"{COLLAPSED} No label can be doubted by it.")]))
     write_page(path, page("Audit", sections, f"{report.images:,} faces of {report.source or 'a data set'}."))
     return path
 
@@ -59,16 +68,20 @@ def plot_balance(balance: Balance, ax: Axes | None = None) -> Axes:
 
 
 class _Sheets:
-    """Sheets of a data set's faces by their ids."""
+    """Sheets of a data set's faces by their ids, each with its row or file."""
 
     def __init__(self, faces: FaceDataset) -> None:
-        self._faces = faces
-        self._row = {number: row for row, number in enumerate(faces.ids.tolist())}
+        self._faces, self._places = faces, Places(faces)
 
     def of(self, name: str, ids: NDArray[np.int64], captions: list[str]) -> list[Markup]:
-        rows = [self._row[number] for number in ids.tolist()]
-        sheet = FaceSheet(np.asarray(self._faces.images[np.array(rows, np.int64)]), name)
-        return [sheet.style, sheet.faces(np.arange(len(rows)), captions)]
+        numbers = ids.tolist()
+        rows = np.array([self._places.row(number) for number in numbers], np.int64)
+        lines = [
+            Markup("{}<br>{}").format(caption, self._places.name(number)) if caption else self._places.name(number)
+            for caption, number in zip(captions, numbers, strict=True)
+        ]
+        sheet = FaceSheet(np.asarray(self._faces.images[rows]), name)
+        return [sheet.style, sheet.faces(np.arange(len(rows)), lines)]
 
 
 def _balance(report: AuditReport) -> Section:
@@ -106,7 +119,7 @@ def _copies(report: AuditReport, sheets: _Sheets) -> Section:
         captions = [text for row in weakest for text in (f"{copies.detail[row]:.2f}", "")]
         blocks += [
             heading("Weakest pairs"),
-            note("Side by side, with the correlation of their details: look here first for pairs that are no copies."),
+            note("Side by side, with the agreement of their details: look here first for pairs that are no copies."),
             *sheets.of("weakest", copies.pairs[weakest].reshape(-1), captions),
         ]
     torn = set(copies.disagreeing.tolist())
@@ -126,8 +139,8 @@ def _outliers(report: AuditReport, sheets: _Sheets) -> Section:
     for kind, count in report.outliers.counts().items():
         if count:
             shown = report.outliers.of(kind)
-            captions = [f"{number}: {score:.2f}" for number, score in zip(shown.ids, shown.scores, strict=True)]
-            blocks += [heading(kind), *sheets.of(kind, shown.ids[:SHOWN], captions[:SHOWN])]
+            captions = [f"{score:.2f}" for score in shown.scores[:SHOWN]]
+            blocks += [heading(kind), *sheets.of(kind, shown.ids[:SHOWN], captions)]
     return Section("Outliers", blocks)
 
 
@@ -137,15 +150,20 @@ def _labels(report: AuditReport, sheets: _Sheets) -> Section:
     top = labels.top(SHOWN)
     joint = [[name, *(f"{count:,}" for count in row)] for name, row in zip(labels.classes, labels.joint, strict=True)]
     captions = [f"{given} → {new}" for given, new in zip(top.given, top.suggested, strict=True)]
-    doubted = f"{len(labels):,} labels are doubted; confident learning estimates {labels.estimated:,} wrong ones."
-    few = f" Not judged, since they have too few faces: {', '.join(labels.unjudged)}." if labels.unjudged else ""
+    doubted = (
+        f"{len(labels):,} labels are doubted: another class is more probable by the other faces. "
+        f"{labels.estimated:,} of all labels are estimated to be slips, wrong whatever the face shows; other doubts are "
+        "confusions of faces that are hard to tell, the annotators' or the recogniser's."
+    )
+    few = f"Not judged, since they have too few faces: {', '.join(labels.unjudged)}." if labels.unjudged else ""
     return Section(
         "Labels",
         [
-            paragraph(doubted + few),
-            table(["label \\ true class", *labels.classes], joint, caption="The confident joint"),
+            paragraph(doubted),
+            *(paragraph(sentence) for sentence in (few, str(labels.learnt or "")) if sentence),
+            table(["label \\ true class", *labels.classes], joint, caption=JOINT),
             heading("Most doubtful"),
-            note("Label → suggestion."),
+            note("Label → suggestion; labels.csv lists all."),
             *sheets.of("labels", top.ids, captions),
         ],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ferembed.auditing.copies import Copies
 from ferembed.auditing.labels import LabelIssues
+from ferembed.auditing.lists import write_lists
 from ferembed.auditing.outliers import Outliers
 from ferembed.data.dataset import FaceDataset
 from ferembed.storage import write_json
@@ -67,7 +68,9 @@ class AuditReport:
     copies : Copies
     outliers : Outliers
     labels : LabelIssues or None
-        None where there was neither a recogniser nor probabilities to doubt labels with.
+        None where there was neither a recogniser nor probabilities to doubt labels with, or its embedding collapsed.
+    collapsed : bool
+        Whether the recogniser sees all faces at one point.
     """
 
     source: str
@@ -77,6 +80,7 @@ class AuditReport:
     copies: Copies
     outliers: Outliers
     labels: LabelIssues | None
+    collapsed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; faces are named by their ids."""
@@ -85,6 +89,7 @@ class AuditReport:
             "source": self.source,
             "fingerprint": self.fingerprint,
             "images": self.images,
+            "embedding_has_collapsed": self.collapsed,
             "balance": {
                 split: dict(zip(self.balance.classes, row, strict=True))
                 for split, row in zip(self.balance.splits, self.balance.counts.tolist(), strict=True)
@@ -116,6 +121,7 @@ class AuditReport:
                 "estimated_wrong": labels.estimated,
                 "classes": list(labels.classes),
                 "unjudged": list(labels.unjudged),
+                "learnt": None if labels.learnt is None else {**asdict(labels.learnt), "hidden": labels.learnt.hidden},
                 "confident_joint": labels.joint.tolist(),
                 "doubted": _records(
                     id=labels.ids,
@@ -128,7 +134,10 @@ class AuditReport:
         }
 
     def save(self, folder: str | os.PathLike[str], faces: FaceDataset) -> Path:
-        """Write ``audit.json`` and ``audit.html``, a page with pictures of what was found.
+        """Write ``audit.json``, ``audit.html``, a page with pictures of what was found, and a table of each finding.
+
+        The tables are ``copies.csv``, ``near_copies.csv``, ``outliers.csv`` and, where labels were judged,
+        ``labels.csv``; each names faces by row and file.
 
         Parameters
         ----------
@@ -144,6 +153,7 @@ class AuditReport:
         from ferembed.auditing.pages import write_report
 
         write_json(Path(folder) / "audit.json", self.to_dict())
+        write_lists(self, faces, Path(folder))
         return write_report(self, faces, Path(folder) / "audit.html")
 
 

@@ -17,6 +17,7 @@ from ferembed.auditing.report import AuditReport, count_classes
 from ferembed.auditing.stages import Stages
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.resolution import as_asked
+from ferembed.evaluation import collapsed
 
 if TYPE_CHECKING:
     from ferembed.recognizer import Recognizer
@@ -41,12 +42,13 @@ def audit(
     faces : FaceDataset
     recognizer : Recognizer, optional
         Its embeddings rank doubtful labels. One that was trained on these very labels hides those it
-        learnt by heart.
+        learnt by heart; how many, ``report.labels.learnt`` estimates from the faces that it did not learn.
     probabilities : array-like, shape (n, c), optional
         Class probabilities from models that did not see the row's label, to doubt labels with instead.
     out : path, optional
-        Folder for ``audit.json``, ``audit.html`` and, in ``stages/``, what is finished: an audit that was interrupted
-        goes on from there, and a later one of the same data reads it back.
+        Folder for ``audit.json``, ``audit.html``, a table of each finding (``copies.csv`` and others) and, in
+        ``stages/``, what is finished: an audit that was interrupted goes on from there, and a later one of the same
+        data reads it back.
 
     Returns
     -------
@@ -71,10 +73,16 @@ def audit(
     fingerprint = _fingerprint(faces)
     stages = Stages(None if out is None else Path(out) / "stages", f"{VERSION} {fingerprint}")
     copies = find_copies(faces, stages)
-    embeddings = None if recognizer is None else _embeddings(faces, recognizer, stages)
+    embeddings = None
+    if recognizer is not None and probabilities is None:
+        embeddings = _embeddings(faces, recognizer, stages)
+    fallen = embeddings is not None and collapsed(embeddings)
     labels = None
-    if embeddings is not None or probabilities is not None:
-        labels = find_label_issues(faces, embeddings, probabilities=probabilities, groups=_groups(faces, copies))
+    if probabilities is not None:
+        labels = find_label_issues(faces, probabilities=probabilities)
+    elif recognizer is not None and not fallen:
+        learnt = recognizer.copies_in_gallery(faces, exact=True)
+        labels = find_label_issues(faces, embeddings, groups=_groups(faces, copies), learnt=learnt)
     report = AuditReport(
         source=faces.source,
         fingerprint=fingerprint,
@@ -83,6 +91,7 @@ def audit(
         copies=copies,
         outliers=find_outliers(faces, copies=copies),
         labels=labels,
+        collapsed=fallen,
     )
     if out is not None:
         report.save(out, faces)

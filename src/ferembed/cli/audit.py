@@ -17,13 +17,16 @@ Run = Annotated[
     str | None,
     typer.Option("--run", help=f"A trained run, to doubt labels with; without one, {DEFAULT} where its classes fit."),
 ]
-Out = Annotated[Path, typer.Option("--out", help="Folder for audit.json, audit.html and what is finished so far.")]
+Out = Annotated[
+    Path, typer.Option("--out", help="Folder for audit.json, audit.html, CSV tables and what is finished so far.")
+]
 
 
 def command(data: Data, run: Run = None, out: Out = Path("audit"), classes: Classes = None) -> None:
     """Find copies, blank and odd pictures, doubtful labels and imbalance."""
     from ferembed.auditing import audit
     from ferembed.cli.tables import show
+    from ferembed.evaluation.wording import COLLAPSED
     from ferembed.shipped import load
 
     recognizer = load(DEFAULT if run is None else unambiguous(run))
@@ -35,14 +38,15 @@ def command(data: Data, run: Run = None, out: Out = Path("audit"), classes: Clas
     for kind, count in report.outliers.counts().items():
         show(f"outliers: {count:,} {kind}")
     if report.labels is None:
-        show(f"labels: left unjudged, since {unfit}.")
+        show(f"labels: left unjudged. {COLLAPSED}" if report.collapsed else f"labels: left unjudged, since {unfit}.")
     else:
-        show(f"labels: {len(report.labels):,} doubted, {report.labels.estimated:,} estimated wrong")
+        show(f"labels: {len(report.labels):,} doubted, of all {report.labels.estimated:,} estimated to be slips")
         if report.labels.unjudged:
             show(f"labels: of too few faces to be judged: {', '.join(report.labels.unjudged)}")
-        if learnt := int(recognizer.copies_in_gallery(faces, exact=True).sum()):
-            show(f"labels: {learnt:,} of these faces taught the recogniser; what it learnt by heart it does not doubt")
-    show(f"wrote {out / 'audit.json'}\nwrote {out / 'audit.html'}")
+        if report.labels.learnt:
+            show(f"labels: {report.labels.learnt}")
+    tables = ", ".join(sorted(path.name for path in out.glob("*.csv")))
+    show(f"wrote {out / 'audit.json'}\nwrote {out / 'audit.html'}\nwrote {tables} in {out}")
 
 
 def _why_unfit(shipped: Recognizer, faces: FaceDataset) -> str:

@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from ferembed.estimators.probabilities import Floats
 from ferembed.evaluation.bootstrap import interval, resampled_means
 from ferembed.evaluation.intervals import Interval, share_interval
+from ferembed.ties import ALIKE
 
 RECALLS = (1, 5, 10)
 SHARES = tuple(f"recall_at_{k}" for k in RECALLS)
-ALIKE = 2e-6
-"""Similarities that differ by less are equal: single precision moves those of unit vectors by about half of it."""
 ONE_POINT = 1e-5
 """The variance on the sphere, 0 to 1, below which vectors are one point but for what single precision can tell."""
 _BLOCK = 4_000_000

@@ -33,10 +33,7 @@ CALIBRATION = (
     "Squared CE is the squared calibration error without the bias of small samples; its root is on the scale of ECE, "
     "whose interval would not hold the truth and is left out."
 )
-COLLAPSED = (
-    "The embedding has collapsed: all faces lie at one point up to rounding. None is nearer than another, and the "
-    "figures of retrieval count every tie against it."
-)
+COLLAPSED = "The embedding has collapsed: all faces lie at one point up to rounding, and none is nearer than another."
 
 _DECIMALS = {"auroc": 3, "nll": 3, "brier": 3, "ece": 3, "squared_ce": 4, "silhouette": 3}
 """Of the figures that are no shares."""

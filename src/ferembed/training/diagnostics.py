@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ferembed.ties import most_probable
+from ferembed.ties import ALIKE, most_probable
 
 K = 30
 TEMPERATURE = 0.05
@@ -68,10 +68,11 @@ def _soft_vote(similarity: Tensor, labels: Tensor) -> Tensor:
 def retrieval(similarity: Tensor, labels: Tensor, gallery_labels: Tensor) -> tuple[Tensor, Tensor]:
     """Recall at 1, and mean average precision at R, where R is the number of gallery faces of the query's class.
 
-    Queries whose class the gallery lacks are left out of the second; with none left it is 0.
+    Of faces at the same similarity, up to rounding, those of another class count as nearer. Queries whose class the
+    gallery lacks are left out of the second; with none left it is 0.
     """
     relevant = labels[:, None] == gallery_labels[None]
-    order = similarity.argsort(dim=1, descending=True)
+    order = (similarity - ALIKE * relevant).argsort(dim=1, descending=True)
     hits = relevant.gather(1, order).float()
     r = relevant.sum(dim=1)
     rank = torch.arange(1, hits.shape[1] + 1, device=hits.device)
