@@ -16,7 +16,7 @@ CONFUSED = 0.03
 
 _LEAST = 1e-9
 _BEFORE = 1.0  # rows that what is expected before any was seen counts as
-_BOUNDS = ((-2.0, 2.0), (-3.0, 3.0), (-12.0, 0.0))
+_BOUNDS = ((-2.0, 2.0), (-0.2, 0.2), (-12.0, 0.0))
 
 
 def probable_mistakes(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
@@ -24,7 +24,7 @@ def probable_mistakes(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
 
     Faces that are hard to tell have improbable labels, too; slips are those that hardness does not explain. The label
     of a face is taken to be a slip at one rate everywhere, and to follow the face otherwise, as surely as the model
-    does at a temperature that may fall or rise with its entropy. Rate and temperature are fitted by likelihood, so that
+    does at a temperature that may change by some 20% a nat of its entropy. Rate and temperature are fitted by likelihood, so that
     where improbable labels get rarer the surer the model is, as they do without slips, the rate comes out as 0; what
     slips leave is a share of them that no sureness brings down (Bootkrajang and Kabán, "Label-Noise Robust Logistic
     Regression and Its Applications", 2012, where the noise is part of the likelihood).
