@@ -42,7 +42,8 @@ def main() -> None:
             feature = {"name": "prefers-color-scheme", "value": theme}
             chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
             chrome.get((folder / f"{page}.html").resolve().as_uri())
-            chrome.find_element("css selector", ".matrix a[href='#sad-as-neutral']").click()
+            sad, neutral = (faces.classes.index(name) for name in ("sad", "neutral"))
+            chrome.find_element("css selector", f".matrix a[href='#cell-{sad}-{neutral}']").click()
             chrome.execute_script("document.getElementById(arguments[0]).scrollIntoView()", start)
             shot = Image.open(io.BytesIO(chrome.get_screenshot_as_png())).convert("RGB")
             shot.quantize(128).save(IMAGES / f"{page}-{theme}.png", optimize=True)

@@ -106,7 +106,8 @@ def test_larger_faces_are_scaled_down_and_marks_shown():
     sheet = FaceSheet(np.zeros((2, 224, 200, 3), np.uint8), "Big faces")
     shown = sheet.faces([0, 1], ["a", Markup("b<br>c")], marked=[False, True])
     assert shown.count('class="face marked"') == 1
-    assert "sheet-big-faces" in shown
+    assert f"sheet-{sheet.name}" in shown
+    assert FaceSheet(np.ones((2, 224, 200, 3), np.uint8), "Big faces").name != sheet.name
     assert 'aria-label="b c"' in shown or 'aria-label="bc"' in shown
     with pytest.raises(ValueError, match=r"holds faces 0 to 1; asked for 2..2"):
         sheet.faces([2])

@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from matplotlib import rc_context
+from matplotlib.text import Text
 
 from ferembed.evaluation import (
     evaluate_probabilities,
@@ -28,6 +29,7 @@ from ferembed.evaluation import (
 )
 from ferembed.evaluation.plots import read_curves
 from ferembed.evaluation.plots.canvas import class_colours, class_markers, palette
+from ferembed.evaluation.plots.text import plain
 from ferembed.labels import COLOURS, FER2013_CLASSES, FERPLUS_CLASSES
 
 
@@ -172,6 +174,63 @@ def test_pictures_leave_pyplot_alone(answers):
     for draw in drawings(answers).values():
         draw()
     assert ("matplotlib.pyplot" in sys.modules) == before
+
+
+ODD = (
+    "$5",
+    "$a^{$",
+    "Ärger & <b>",
+    "ärger_&_<b>",
+    "\N{PERFORMING ARTS}",
+    "a class of more than forty letters, all told",
+)
+
+
+def odd_pictures(folder):
+    """Every picture, with names that mean something to matplotlib, or that its font cannot write."""
+    rng = np.random.default_rng(0)
+    truth = np.array(ODD * 2)
+    said, proba, faces = rng.permutation(truth), rng.dirichlet(np.ones(6), 12), np.zeros((12, 2, 6, 6), np.uint8)
+    measured = evaluate_probabilities(truth, proba, ODD, resamples=2)
+    risk = risk_coverage_curve(proba.max(axis=1), said == truth)
+    names = ",".join(f'"validation/distance/{name}"' for name in ODD)
+    (folder / "metrics.csv").write_text(f"epoch,train/$loss$,{names}\n" + "0,1,1,2,3,4,5,6\n1,1,1,2,3,4,5,6\n")
+    yield plot_confusion(truth, said, ODD)
+    yield plot_confusion_difference(truth, said, truth, ODD)
+    yield plot_classes(measured)
+    yield plot_classes(dict.fromkeys(ODD, measured))
+    yield plot_risk_coverage(dict.fromkeys(ODD, risk))
+    yield plot_embedding(rng.normal(size=(12, 2)), truth, ODD, said, faces[:, 0])
+    yield plot_faces(faces[:, 0], ODD * 2)
+    yield plot_mistakes(faces[:, 0], truth, proba, ODD)
+    yield plot_retrieval(faces[:, 0], ODD * 2, faces, np.array(ODD * 4).reshape(12, 2), np.zeros((12, 2)))
+    yield plot_training(folder / "metrics.csv")
+
+
+def written_in(picture):
+    """The texts of a picture as they are shown; drawing them fails where one is taken for a broken formula."""
+    figure = picture.get_figure(root=True)
+    figure.canvas.draw()
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert not any(text.replace(r"\$", "").count("$") for text in texts)
+    return " ".join(texts).replace(r"\$", "$")
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_are_written_as_they_are(tmp_path):
+    for picture in odd_pictures(tmp_path):
+        shown = written_in(picture)
+        assert ("$5" in shown) and ("$a^{$" in shown) and ("[performing arts]" in shown)
+
+
+def test_long_names_are_wrapped_where_their_parts_join():
+    assert plain("very_long_class_name of a_data_set", 16) == "very_long_class_\nname of a_data_\nset"
+    assert plain("runs/first/second", 12) == "runs/first/\nsecond"
+    cut = plain("x" * 99, 10).split("\n")
+    assert len(cut) == 3
+    assert max(map(len, cut)) == 10
+    assert cut[-1].endswith("…")
+    assert plain("two\nlines", 40) == "two\nlines"
 
 
 def test_mistakes_are_told():

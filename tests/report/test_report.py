@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ferembed import DataError, Recognizer, StorageError, drawn_faces, evaluate, write_comparison, write_report
+from ferembed import DataError, Recognizer, StorageError, audit, drawn_faces, evaluate, write_comparison, write_report
 from ferembed.assessment import answer
 from ferembed.auditing.copies import find_copies
 from ferembed.models import Encoder, Network
@@ -20,7 +20,10 @@ TEST = FACES.split("test")
 SECTIONS = ("Figures", "Confusion matrix", "Classes", "Confidence", "Retrieval", "Embedding map")
 
 
-def make_run(folder, seed, collapsed=False):
+ODD = ("$5", "$a^{$", "top 1", "top-1", "<b>&", "\N{PERFORMING ARTS}", "a class of more than forty letters, all told")
+
+
+def make_run(folder, seed, collapsed=False, faces=FACES):
     """A run of an untrained encoder, as the pipeline leaves one."""
     torch.manual_seed(seed)
     arguments = {"channels": (8, 8, 8, 8), "stem_width": 8}
@@ -31,7 +34,7 @@ def make_run(folder, seed, collapsed=False):
             for parameter in (*before, last):
                 parameter.zero_()
             last.fill_(1.0)
-    train, validation = FACES.split("train"), FACES.split("validation")
+    train, validation = faces.split("train"), faces.split("validation")
     info = {
         "recipe": {"description": "Untrained <b>", "epochs": 0, "seed": seed},
         "data": {"train": fingerprint(train), "validation": fingerprint(validation)},
@@ -106,6 +109,20 @@ def test_a_run_that_collapsed_has_its_report(tmp_path):
     assert "Embedding map" in text(tmp_path / "report.html")
 
 
+@pytest.mark.filterwarnings("error:Glyph")
+def test_names_may_hold_any_sign(tmp_path):
+    faces = FACES.with_labels(FACES.labels, ODD)
+    run = make_run(tmp_path / "$a^{$", 0, faces=faces)
+    write_report(run, faces, tmp_path / "report.html", split="test", resamples=5)
+    html = text(tmp_path / "report.html")
+    assert "&lt;b&gt;&amp;" in html
+    assert "<b>&" not in html
+    anchors = re.findall(r'<div class="cell" id="([^"]*)"', html)
+    assert len(set(anchors)) == len(anchors) > 20
+    audit(faces.subset(np.arange(100)), out=tmp_path / "audit")
+    assert "100 faces" in text(tmp_path / "audit" / "audit.html")
+
+
 @pytest.mark.parametrize("page", ["report", "comparison"])
 def test_nothing_comes_from_elsewhere(page, request):
     html = text(request.getfixturevalue(page)[0])
@@ -157,10 +174,8 @@ def test_a_click_on_a_cell_shows_its_faces(report, browser):
         cell.click()
         anchor = cell.get_attribute("href").rpartition("#")[2]
         assert [panel.get_attribute("id") for panel in panels if panel.is_displayed()] == [anchor]
-        true, called = anchor.split("-as-")
-        rows = np.flatnonzero(
-            (answers.codes == answers.classes.index(true)) & (predicted == answers.classes.index(called))
-        )
+        true, called = map(int, anchor.split("-")[1:])
+        rows = np.flatnonzero((answers.codes == true) & (predicted == called))
         faces = browser.find_elements("css selector", f"#{anchor} .face")
         assert all(face.is_displayed() for face in faces)
         assert {int(face.text.rpartition("row ")[2]) for face in faces} == set(TEST.ids[rows].tolist())
@@ -286,7 +301,7 @@ def test_a_comparison_shows_who_differs_where(comparison, runs, browser):
     cell = browser.find_element("css selector", "table.matrix tbody a")
     cell.click()
     anchor = cell.get_attribute("href").rpartition("#")[2]
-    true, called = (FACES.classes.index(name) for name in anchor.split("-as-"))
+    true, called = map(int, anchor.split("-")[1:])
     here = (TEST.labels == true) & ((first == called) != (second == called))
     faces = browser.find_elements("css selector", f"#{anchor} .face")
     assert {int(face.text.rpartition("row ")[2]) for face in faces} == set(TEST.ids[here].tolist())
@@ -296,10 +311,10 @@ def test_a_comparison_shows_of_both_what_a_report_shows_of_one(comparison, repor
     html = text(comparison[0])
     for title in re.findall("<h2>(.*?)</h2>", text(report[0])):
         assert f"<h2>{title}</h2>" in html
-    sheets = re.findall(r"<style>\.(sheet-\S+) i ", html)
-    assert len(sheets) == len(set(sheets))
+    sheets = dict(re.findall(r"<style>\.(sheet-\S+) i ({[^}]*})", html))
+    for kind in ("mistakes", "neighbours"):
+        assert sum(sheet.startswith(f"sheet-{kind}-") for sheet in sheets) == 2
     for name in ("one", "two"):
-        assert {f"sheet-mistakes-{name}", f"sheet-queries-{name}", f"sheet-neighbours-{name}"} <= set(sheets)
         assert f'<td class="text">{name}, all</td>' in html
     assert html.count("Untrained &lt;b&gt;") == 2
 

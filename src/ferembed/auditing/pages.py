@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ferembed.auditing.lists import Places
 from ferembed.evaluation.page import FaceSheet, Section, figure, heading, note, page, paragraph, table, write_page
+from ferembed.evaluation.plots.text import plain
 from ferembed.evaluation.wording import COLLAPSED
 from ferembed.labels import COLOURS
 
@@ -57,12 +58,12 @@ def plot_balance(balance: Balance, ax: Axes | None = None) -> Axes:
             color=colours,
             alpha=1 - 0.7 * place / len(balance.splits),
             edgecolor="grey",
-            label=split,
+            label=plain(split),
         )
         axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=6, rotation=90, padding=2)
-    axes.set_xticks(range(len(balance.classes)), balance.classes)
+    axes.set_xticks(range(len(balance.classes)), [plain(name) for name in balance.classes])
     axes.set_ylabel("faces")
-    axes.set_title(f"within a class from the left: {', '.join(balance.splits)}", fontsize=9)
+    axes.set_title(plain(f"within a class from the left: {', '.join(balance.splits)}"), fontsize=9)
     axes.margins(y=0.25)
     return axes
 

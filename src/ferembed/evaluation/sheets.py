@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ferembed.evaluation.plots.canvas import figure_or_place
+from ferembed.evaluation.plots.text import plain
 from ferembed.storage import atomic_path
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def plot_faces(
         if place < len(images):
             axes.imshow(images[place], cmap="gray", vmin=0, vmax=255)
             if captions:
-                axes.set_title(captions[place], fontsize=8)
+                axes.set_title(plain(captions[place]), fontsize=8)
     return figure
 
 

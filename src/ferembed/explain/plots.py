@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.plots.canvas import ORANGE, axes_or_new, figure_or_place, ink
+from ferembed.evaluation.plots.text import plain
 from ferembed.explain.saliency import Saliency, SimilaritySaliency, explain_class
 from ferembed.ties import most_probable
 
@@ -54,7 +55,7 @@ def plot_saliency(saliency: Saliency, row: int = 0, *, truth: str | None = None,
     wrong = truth is not None and truth != predicted
     if truth is not None:
         title = f"{'✗ ' if wrong else ''}{title} · true: {truth}"
-    ax.set_title(title, fontsize=_TITLE, color=ORANGE if wrong else ink())
+    ax.set_title(plain(title), fontsize=_TITLE, color=ORANGE if wrong else ink())
     return ax
 
 
@@ -170,7 +171,7 @@ def _plot_line(line: Iterable[Axes], case: Cases) -> None:
         else:
             _bare(ax)
         if not place:
-            ax.set_ylabel(f"{case.model}\n{case.kind}".strip(), fontsize=9)
+            ax.set_ylabel(plain(f"{case.model}\n{case.kind}".strip()), fontsize=9)
             if not len(case.truth):
                 ax.set_title("none", fontsize=_TITLE)
 

@@ -22,17 +22,14 @@ NEIGHBOURS = 8
 QUERIES_PER_CLASS = 2
 
 
-def mistakes(answers: Answers, name: str = "") -> list[Markup]:
-    """The faces that the vote names wrongly with the highest confidence, surest first.
-
-    ``name`` tells the systems of one page apart.
-    """
+def mistakes(answers: Answers) -> list[Markup]:
+    """The faces that the vote names wrongly with the highest confidence, surest first."""
     proba = answers.probabilities["vote"]
     rows = surest_mistakes(proba, answers.codes)
     if not rows.size:
         return [note("The vote names every face rightly.")]
     shown = rows[:MISTAKES]
-    sheet = FaceSheet(answers.faces.images[shown], f"mistakes {name}")
+    sheet = FaceSheet(answers.faces.images[shown], "mistakes")
     one = Markup("{} {}<br>is {}<br>row {}")
     captions = [
         one.format(
@@ -47,9 +44,7 @@ def mistakes(answers: Answers, name: str = "") -> list[Markup]:
     return [sheet.style, note(wrong), sheet.faces(np.arange(len(shown)), captions)]
 
 
-def neighbours(
-    recognizer: Recognizer, answers: Answers, train: FaceDataset | None, seed: int = 0, name: str = ""
-) -> list[Markup]:
+def neighbours(recognizer: Recognizer, answers: Answers, train: FaceDataset | None, seed: int = 0) -> list[Markup]:
     """Queries drawn at random, two a class, each beside the nearest faces of the gallery.
 
     Parameters
@@ -58,19 +53,17 @@ def neighbours(
         The faces the recogniser learned; others, or None, and only labels and distances are shown.
     seed : int
         The same draws the same queries.
-    name : str
-        Tells the systems of one page apart.
     """
     queries = np.concatenate(list(_queries(answers, seed)))
     k = min(NEIGHBOURS, len(recognizer.gallery_ids))
     near = recognizer.neighbors(answers.faces.images[queries], k)
     train = None if train is None else seen_by(recognizer.encoder, train)
     known = train is not None and fingerprint(train) == recognizer.info.get("data", {}).get("train")
-    sheet = FaceSheet(answers.faces.images[queries], f"queries {name}")
+    sheet = FaceSheet(answers.faces.images[queries], "queries")
     blocks = [sheet.style]
     if known and train is not None:
         place = {int(number): row for row, number in enumerate(train.ids)}
-        gallery = FaceSheet(train.images[[place[int(number)] for number in near.ids.ravel()]], f"neighbours {name}")
+        gallery = FaceSheet(train.images[[place[int(number)] for number in near.ids.ravel()]], "neighbours")
         blocks.append(gallery.style)
     else:
         blocks.append(note("The faces this recogniser learned are not in this data, so its neighbours are only named."))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
 from ferembed.evaluation.metrics import confusion_counts
-from ferembed.evaluation.page import FaceSheet, heading, join, note, slug
+from ferembed.evaluation.page import FaceSheet, heading, join, note
 from ferembed.evaluation.page.style import text_on_share
 
 SHOWN = 96
@@ -119,19 +119,27 @@ def _matrix(classes: Sequence[str], cells: dict[tuple[int, int], _Cell], caption
     top = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in classes)
     lines = []
     for i, name in enumerate(classes):
-        shown = Markup("").join(_square(cells[i, j], slug(name, "as", other)) for j, other in enumerate(classes))
+        shown = Markup("").join(_square(cells[i, j], _anchor(i, j)) for j in range(len(classes)))
         lines.append(Markup('<tr><th scope="row">{}</th>{}</tr>').format(name, shown))
-    panels = [_panel(classes[i], classes[j], cell.faces) for (i, j), cell in cells.items() if cell.faces is not None]
+    panels = [
+        _panel(_anchor(i, j), f"{classes[i]}, called {classes[j]}", cell.faces)
+        for (i, j), cell in cells.items()
+        if cell.faces is not None
+    ]
     return Markup(
         '<div class="scroll"><table class="matrix"><caption>{}</caption>'
         "<thead><tr><td></td>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>\n{}"
     ).format(caption, top, join(lines), join(panels))
 
 
-def _panel(true: str, called: str, faces: Markup) -> Markup:
+def _anchor(true: int, called: int) -> str:
+    """By number: names that differ in case or punctuation alone would share an anchor made of words."""
+    return f"cell-{true}-{called}"
+
+
+def _panel(anchor: str, title: str, faces: Markup) -> Markup:
     back = Markup('<p class="note"><a href="#confusion-matrix">back to the matrix</a></p>')
-    title = heading(f"{true}, called {called}")
-    return Markup('<div class="cell" id="{}">{}{}{}</div>').format(slug(true, "as", called), title, faces, back)
+    return Markup('<div class="cell" id="{}">{}{}{}</div>').format(anchor, heading(title), faces, back)
 
 
 def _square(cell: _Cell, anchor: str) -> Markup:

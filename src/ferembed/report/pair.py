@@ -90,10 +90,10 @@ def write_comparison(
         "Confidence": lambda: pictures.confidence(systems, ("vote",)),
         "Retrieval": lambda: [
             figures.retrieval_table(judgements),
-            *_of_each(names, lambda name: faces_of.neighbours(recognizers[name], systems[name], train, seed, name)),
+            *_of_each(names, lambda name: faces_of.neighbours(recognizers[name], systems[name], train, seed)),
         ],
         "Embedding map": lambda: _of_each(names, lambda name: pictures.embedding_map(systems[name], seed)),
-        "Surest mistakes": lambda: _of_each(names, lambda name: faces_of.mistakes(systems[name], name)),
+        "Surest mistakes": lambda: _of_each(names, lambda name: faces_of.mistakes(systems[name])),
         "Saliency": lambda: pictures.saliency(recognizers, a),
         "Data": lambda: [
             note(f"Copies and doubtful labels are told from what {names[0]} learned and answers."),

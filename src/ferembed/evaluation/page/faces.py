@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from zlib import crc32
 
 import numpy as np
 from markupsafe import Markup
@@ -20,12 +21,14 @@ class FaceSheet:
     images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
         Larger faces are scaled down to ``side``.
     name : str
-        Tells several sheets of one page apart.
+        What the sheet holds, for those who read the page's source.
     side : int
         Pixels a face is stored with.
 
     Attributes
     ----------
+    name : str
+        The sheet's own on its page: other faces, another name.
     style : Markup
         The picture itself: put it once among the blocks of the page.
     """
@@ -34,14 +37,15 @@ class FaceSheet:
     SHOWN = 72
 
     def __init__(self, images: NDArray[np.uint8], name: str = "faces", side: int = 48) -> None:
-        self.name = slug(name)
         self._count = len(images)
         columns = max(1, min(self.COLUMNS, self._count))
         self._columns = columns
         width, height = self.SHOWN * columns, self.SHOWN * max(1, -(-self._count // columns))
+        picture = image_uri(_packed(images, columns, side), "webp")
+        self.name = f"{slug(name)}-{crc32(picture.encode()):08x}"
         self.style = Markup(
             "<style>.sheet-{} i {{ background-image: url({}); background-size: {}px {}px; }}</style>"
-        ).format(self.name, image_uri(_packed(images, columns, side), "webp"), width, height)
+        ).format(self.name, picture, width, height)
 
     def faces(
         self, rows: ArrayLike, captions: Sequence[str | Markup] | None = None, *, marked: ArrayLike | None = None

@@ -9,6 +9,7 @@ import numpy as np
 
 from ferembed.evaluation.metrics import ClassMetrics, Metrics
 from ferembed.evaluation.plots.canvas import LINES, axes_or_new, ink
+from ferembed.evaluation.plots.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,14 +49,14 @@ def plot_classes(
             left,
             heights,
             0.92 * width,
-            label=label if label != "f1" else "F1",
+            label=plain(label if label != "f1" else "F1"),
             color=LINES[place % len(LINES)],
             hatch=HATCHES[place % len(HATCHES)],
             edgecolor="white",
             linewidth=0,
         )
         ax.errorbar(left, heights, whiskers, fmt="none", ecolor=ink(), elinewidth=1, capsize=2)
-    ax.set_xticks(range(len(names)), names)
+    ax.set_xticks(range(len(names)), [plain(name) for name in names])
     ax.set(ylim=(0, 1.02), ylabel="share" if isinstance(metrics, Metrics) else ("F1" if figure == "f1" else figure))
     ax.margins(x=0.02)
     ax.grid(axis="y", alpha=0.3)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ferembed.evaluation.calibration import ReliabilityCurve
 from ferembed.evaluation.plots.canvas import BLUE, ORANGE, PALE, axes_or_new, dress_line, ink
+from ferembed.evaluation.plots.text import plain
 from ferembed.evaluation.selective import RiskCoverageCurve
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def plot_risk_coverage(curves: RiskCoverageCurve | Mapping[str, RiskCoverageCurv
     named = {"": curves} if isinstance(curves, RiskCoverageCurve) else curves
     ax = axes_or_new(ax, (5.5, 4.0))
     for place, (name, curve) in enumerate(named.items()):
-        label = f"{name} (area {curve.aurc:.3f})".lstrip()
+        label = plain(f"{name} (area {curve.aurc:.3f})".lstrip())
         ax.step(curve.coverage, curve.risk, where="pre", label=label, **dress_line(place))
     ax.set(xlim=(0, 1), xlabel="coverage: share of rows answered", ylabel="risk: error among the answered")
     ax.set_ylim(bottom=0)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ferembed.evaluation.metrics import class_codes, confusion_counts
 from ferembed.evaluation.plots.canvas import axes_or_new, text_on
+from ferembed.evaluation.plots.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,7 +116,7 @@ def _matrix(
     side = 1.6 + 0.75 * len(classes)
     ax = axes_or_new(ax, (side, side))
     shown = ax.imshow(values, cmap=colours, vmin=vmin, vmax=vmax)
-    names = [str(name) for name in classes]
+    names = [plain(name) for name in classes]
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(names)), names)
     for (row, column), value in np.ndenumerate(values):

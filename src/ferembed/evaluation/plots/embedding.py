@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ferembed.evaluation.metrics import class_codes
 from ferembed.evaluation.plots.canvas import axes_or_new, class_colours, class_markers, ink
+from ferembed.evaluation.plots.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,7 +117,7 @@ def plot_embedding(
     ax = axes_or_new(ax, (9.0, 8.0))
     for code, (colour, marker) in enumerate(zip(class_colours(classes), class_markers(classes), strict=True)):
         x, y = points[codes == code].T
-        ax.scatter(x, y, s=14, c=colour, marker=marker, linewidths=0, alpha=0.8, label=str(classes[code]))
+        ax.scatter(x, y, s=14, c=colour, marker=marker, linewidths=0, alpha=0.8, label=plain(classes[code]))
     ax.set(xticks=[], yticks=[])
     ax.margins(0.07)
     if predicted is not None:
@@ -150,7 +151,7 @@ def _inset(
         frame = {"edgecolor": colours[codes[face]], "linewidth": 2.0, "facecolor": "none"}
         ax.add_artist(AnnotationBbox(image, tuple(points[face]), pad=0.1, bboxprops=frame))
         ax.annotate(
-            f"{classes[codes[face]]} > {classes[answers[face]]}",
+            plain(f"{classes[codes[face]]} > {classes[answers[face]]}"),
             tuple(points[face]),
             xytext=(0, 22),
             textcoords="offset points",

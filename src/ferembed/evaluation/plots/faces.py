@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ferembed.estimators.probabilities import as_probabilities
 from ferembed.evaluation.metrics import class_codes
 from ferembed.evaluation.plots.canvas import BLUE, ORANGE, figure_or_place
+from ferembed.evaluation.plots.text import plain
 from ferembed.evaluation.sheets import plot_faces
 from ferembed.ties import most_probable
 
@@ -119,6 +120,6 @@ def surest_mistakes(proba: NDArray[np.float64], codes: NDArray[Any]) -> NDArray[
 def _face(axes: Axes, image: NDArray[np.uint8], title: str, weight: str = "normal") -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=[])
-    axes.set_title(title, fontsize=8, fontweight=weight)
+    axes.set_title(plain(title), fontsize=8, fontweight=weight)
     for side in axes.spines.values():
         side.set_visible(False)

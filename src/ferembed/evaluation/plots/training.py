@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.evaluation.plots.canvas import MARKERS, axes_or_new, class_colours, dress_line, figure_or_place, palette
+from ferembed.evaluation.plots.text import plain
 from ferembed.labels import canonical
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def plot_curves(curves: Mapping[str, Curve], ax: Axes | None = None) -> Axes:
     of_classes = {canonical(label) for label in labels} <= palette().keys()
     for place, (label, (epochs, values)) in enumerate(zip(labels, curves.values(), strict=True)):
         line = dress_line(place) | ({"color": class_colours(labels)[place]} if of_classes else {})
-        ax.plot(epochs, values, marker=MARKERS[place % len(MARKERS)], markersize=3.5, label=label, **line)
+        ax.plot(epochs, values, marker=MARKERS[place % len(MARKERS)], markersize=3.5, label=plain(label), **line)
     ax.set_xlabel("epochs")
     ax.grid(alpha=0.3)
     ax.locator_params(axis="x", integer=True)
@@ -112,5 +113,5 @@ def plot_training(run: str | os.PathLike[str], ax: Axes | None = None) -> Figure
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
     for axes, (title, each) in zip(grid, shown.items(), strict=False):
-        plot_curves(each, axes).set_title(title, fontsize=10)
+        plot_curves(each, axes).set_title(plain(title), fontsize=10)
     return figure
