@@ -7,7 +7,9 @@ from PIL import Image
 
 from ferembed import drawn_faces, load
 from ferembed.cli import demo
+from ferembed.cli.options import faces_for
 from ferembed.labels import FER2013_CLASSES
+from ferembed.pipeline import fingerprint
 
 PER_ROW = r"row (\d+) \W+ (\w+)"
 
@@ -83,6 +85,20 @@ def test_where_every_face_has_a_copy_the_demo_says_so(small, told, csv, tmp_path
     demo._ask_about_fer2013(small, csv, tmp_path / "out")
     assert "no validation face without a copy" in told()
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_trained_on_is_what_drawn_names(told, tmp_path, monkeypatch):
+    """So that ``ferembed report OUT/run drawn``, as the demo says, shows the faces that were learned."""
+    monkeypatch.setattr("ferembed.pipeline.train", lambda _recipe, *splits, **__: splits)
+    monkeypatch.setattr("ferembed.assessment.evaluate", lambda *_: None)
+    learned = []
+    monkeypatch.setattr(demo, "_show_and_draw", lambda splits, *_: learned.extend(splits))
+    demo.command(tmp_path / "out", train=True)
+    words = re.search(r"`ferembed report (\S+) (\S+)", told()).groups()
+    assert words == (str(tmp_path / "out" / "run"), "drawn")
+    encoder = load().encoder
+    for part, split in zip(learned[:2], ("train", "validation"), strict=True):
+        assert fingerprint(part) == fingerprint(faces_for(encoder, words[1]).split(split))
 
 
 def test_only_train_trains(trained, told, tmp_path):

@@ -220,7 +220,7 @@ def written_in(picture):
 def test_names_are_written_as_they_are(tmp_path):
     for picture in odd_pictures(tmp_path):
         shown = written_in(picture)
-        assert ("$5" in shown) and ("$a^{$" in shown) and ("[performing arts]" in shown)
+        assert all(name in shown for name in ("$5", "$a^{$", "[performing arts]"))
 
 
 def test_long_names_are_wrapped_where_their_parts_join():
