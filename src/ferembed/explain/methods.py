@@ -1,4 +1,4 @@
-"""Ways to ask which pixels matter: each gives one signed number a pixel, over captum's implementations."""
+"""Ways to ask which pixels matter: each gives one signed number a pixel; those with gradients are captum's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam, NoiseTunnel, Occlusion, Saliency
+from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam, NoiseTunnel, Saliency
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -53,6 +53,7 @@ def embed(encoder: nn.Module, images: Tensor) -> Tensor:
     return torch.cat([encoder(part) for part in parts]).cpu()
 
 
+@torch.no_grad()
 def occlusion(question: Question, *, patch: int = 8, stride: int = 2, fill: float = 0.5) -> Tensor:
     """Cover a patch, see what is lost; a pixel's value is the mean loss over the patches that cover it.
 
@@ -66,22 +67,32 @@ def occlusion(question: Question, *, patch: int = 8, stride: int = 2, fill: floa
     fill : float
         Grey value of the patch, 0 to 1.
     """
-    channels, height, width = question.images.shape[1:]
+    height, width = question.images.shape[2:]
     if not 1 <= patch <= min(height, width):
         raise ValueError(f"patch must be from 1 to the {min(height, width)} pixels of the image's side, not {patch}.")
     if not 1 <= stride <= patch:
         raise ValueError(
             f"stride must be from 1 to the patch's {patch} pixels, or some are never covered; not {stride}."
         )
-    quick = replace(question, encoder=folded(question.encoder, question.images[:1]))
-    losses = Occlusion(quick.score).attribute(
-        **question.arguments | {"inputs": question.images},
-        sliding_window_shapes=(channels, patch, patch),
-        strides=(channels, stride, stride),
-        baselines=_grey(fill),
-        perturbations_per_eval=max(64, ROWS // len(question.images)),
-    )
-    return torch.as_tensor(losses[:, 0])
+    quick, grey = replace(question, encoder=folded(question.encoder, question.images[:1])), _grey(fill)
+    down, across = (_windows(side, patch, stride).to(question.images.device) for side in (height, width))
+    patches = (down[:, None, :, None] & across[:, None]).flatten(0, 1)[:, None]
+    scores = [
+        quick.score(torch.where(part, grey, image), reference.expand(len(part), *reference.shape))
+        for image, reference in zip(question.images, question.reference, strict=True)
+        for part in torch.split(patches, ROWS)
+    ]
+    covered = torch.cat(scores).view(-1, len(down), len(across))
+    losses = quick.score(question.images, question.reference)[:, None, None] - covered
+    rows, columns = (each.to(losses) for each in (down, across))
+    return torch.einsum("nrc,rh,cw->nhw", losses, rows, columns) / torch.outer(rows.sum(dim=0), columns.sum(dim=0))
+
+
+def _windows(side: int, patch: int, stride: int) -> Tensor:
+    """Which pixels of a side each window of a sliding patch covers, (windows, side); the last may be narrower."""
+    starts = torch.arange(0, side - patch + stride, stride)[:, None]
+    pixels = torch.arange(side)
+    return (pixels >= starts) & (pixels < starts + patch)
 
 
 def gradient(question: Question) -> Tensor:
