@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from matplotlib import rc_context
+from matplotlib.offsetbox import AnnotationBbox
 from matplotlib.text import Text
 
 from ferembed.evaluation import (
@@ -115,14 +116,45 @@ def test_drawn_on_a_new_figure_or_on_given_axes(answers, name):
     assert ax.has_data()
 
 
-def test_reliability_joins_each_bin_to_where_it_should_be(answers):
-    curve = reliability_curve(*answers)
+@pytest.mark.parametrize("binning", ["width", "mass"])
+def test_reliability_bars_are_accuracies_with_their_intervals_and_confidence_is_marked(answers, binning):
+    curve = reliability_curve(*answers, 10, binning)
     ax = plot_reliability(curve)
-    gaps, dots = ax.collections
-    np.testing.assert_allclose(dots.get_offsets(), np.stack([curve.confidence, curve.accuracy], axis=1))
-    np.testing.assert_array_equal(np.argsort(dots.get_sizes(), kind="stable"), np.argsort(curve.count, kind="stable"))
-    for segment, sure, right in zip(gaps.get_segments(), curve.confidence, curve.accuracy, strict=True):
-        np.testing.assert_allclose(segment, [[sure, sure], [sure, right]])
+    bars = next(each for each in ax.containers if type(each).__name__ == "BarContainer")
+    whiskers = next(each for each in ax.containers if type(each).__name__ == "ErrorbarContainer").lines[2][0]
+    marks = next(each for each in ax.collections if each.get_label() == "mean confidence")
+    assert [bar.get_height() for bar in bars] == pytest.approx(curve.accuracy.tolist())
+    for place, (bar, n, share) in enumerate(zip(bars, curve.count, curve.accuracy, strict=True)):
+        left, right = bar.get_x(), bar.get_x() + bar.get_width()
+        assert left - 1e-9 <= curve.confidence[place] <= right + 1e-9
+        z, middle = 1.959964, (left + right) / 2
+        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)  # Wilson 1927
+        reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+        np.testing.assert_allclose(
+            whiskers.get_segments()[place], [[middle, centre - reach], [middle, centre + reach]], atol=1e-6
+        )
+        sure = curve.confidence[place]
+        np.testing.assert_allclose(marks.get_segments()[place], [[left, sure], [right, sure]])
+    assert [int(text.get_text().replace(",", "")) for text in ax.texts] == curve.count.tolist()
+
+
+def test_nothing_runs_behind_a_legend(answers):
+    measured = evaluate_probabilities(
+        ["a", "b"] * 9, np.tile([[0.9, 0.1], [0.1, 0.9]], (9, 1)), ["a", "b"], resamples=5
+    )
+    curve = risk_coverage_curve(*answers)
+    for ax in (
+        plot_classes(measured),
+        plot_classes(dict.fromkeys(["a name of many words that is too long for one line", "b", "c", "d"], measured)),
+        plot_reliability(reliability_curve([0.1, 0.2, 0.3], [True] * 3)),
+        plot_risk_coverage(dict.fromkeys("abcde", curve)),
+        plot_curves({f"train/{name}": (np.arange(9), np.arange(9)) for name in "abcdefghi"}, title="loss"),
+    ):
+        ax.figure.canvas.draw()
+        legend = ax.get_legend().get_window_extent()
+        assert not legend.overlaps(ax.get_window_extent())
+        if ax.get_title():
+            assert not legend.overlaps(ax.title.get_window_extent())
 
 
 def test_confusion_shows_counts_and_shares_of_each_row():
@@ -150,16 +182,6 @@ def test_confusion_shows_counts_and_shares_of_each_row():
     ]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
     np.testing.assert_allclose(ax.images[0].get_array()[:2], [[0.75, 0.25, 0], [0, 1, 0]])
-
-
-def test_reliability_bars_stand_in_their_bins(answers):
-    for binning in ("width", "mass"):
-        curve = reliability_curve(*answers, 10, binning)
-        ax = plot_reliability(curve)
-        (bars,) = ax.containers
-        assert [bar.get_height() for bar in bars] == pytest.approx(curve.accuracy.tolist())
-        for bar, confidence in zip(bars, curve.confidence, strict=True):
-            assert bar.get_x() - 1e-9 <= confidence <= bar.get_x() + bar.get_width() + 1e-9
 
 
 def test_risk_coverage_names_its_curves_and_their_areas(answers):
@@ -284,6 +306,7 @@ def test_classes_differ_in_marker_too_and_strangers_get_colours_of_their_own():
     colours = class_colours(["boredom", "happy", "envy"])
     assert colours[1] == COLOURS["happy"]
     assert len(set(colours)) == 3
+    assert len(set(class_colours([*range(40), "happy"]))) == 41
 
 
 def test_counts_and_difference_of_two_systems():
@@ -305,20 +328,20 @@ def test_class_bars_and_their_whiskers(answers):
     ax = plot_classes(measured)
     bars = [each for each in ax.containers if type(each).__name__ == "BarContainer"]
     whiskers = [each for each in ax.containers if type(each).__name__ == "ErrorbarContainer"]
-    for field, heights, reach in zip(("recall", "precision", "f1"), bars, whiskers, strict=True):
+    for field, lengths, reach in zip(("recall", "precision", "f1"), bars, whiskers, strict=True):
         for place, each in enumerate(measured.per_class.values()):
-            assert heights[place].get_height() == pytest.approx(getattr(each, field))
+            assert lengths[place].get_width() == pytest.approx(getattr(each, field))
             segment = reach.lines[2][0].get_segments()[place]
-            assert segment[:, 1].tolist() == pytest.approx(list(each.intervals[field]))
+            assert segment[:, 0].tolist() == pytest.approx(list(each.intervals[field]))
     two = plot_classes({"k-NN": measured, "vote": measured}, figure="f1")
     assert [text.get_text() for text in two.get_legend().get_texts()] == ["k-NN", "vote"]
-    assert two.get_ylabel() == "F1"
+    assert two.get_xlabel() == "F1"
 
 
 def test_a_class_never_named_has_no_precision_bar():
     measured = evaluate_probabilities(["a", "b"], [[0.9, 0.1], [0.8, 0.2]], ["a", "b"], resamples=10)
     precision = plot_classes(measured).containers[2]
-    assert np.isnan(precision[1].get_height())
+    assert np.isnan(precision[1].get_width())
 
 
 def test_map_shows_every_face_rings_the_wrong_ones_and_sets_some_in():
@@ -331,12 +354,33 @@ def test_map_shows_every_face_rings_the_wrong_ones_and_sets_some_in():
     np.testing.assert_allclose(happy, points[truth == "happy"], atol=1e-5)
     np.testing.assert_allclose(sad, points[truth == "sad"], atol=1e-5)
     np.testing.assert_allclose(wrong, points[truth != said], atol=1e-5)
-    captions = [text.get_text() for text in ax.texts]
-    assert 1 <= len(captions) <= 12
-    assert set(captions) == {"sad > happy"}
-    places = np.array([text.xy for text in ax.texts]) / np.ptp(points, axis=0)
-    gaps = np.abs(places[:, None] - places[None]) + np.eye(len(places))[:, :, None]
-    assert ((gaps[..., 0] > 0.08) | (gaps[..., 1] > 0.1)).all()
+    insets = [each for each in ax.artists if isinstance(each, AnnotationBbox)]
+    assert len(insets) == 10
+    assert {text.get_text() for each in insets for text in each.findobj(Text)} == {"sad >\nhappy"}
+    joined = {tuple(np.float32(each.xy).tolist()) for each in insets}
+    assert joined <= {tuple(place) for place in np.float32(points[truth != said]).tolist()}
+
+
+@pytest.mark.parametrize("classes", [2, 40])
+def test_faces_beside_a_map_cover_neither_points_nor_each_other(classes):
+    rng = np.random.default_rng(0)
+    names = np.array([f"expression {place} of very many" for place in range(classes)])
+    points, truth, said = rng.normal(size=(300, 2)), rng.choice(names, 300), rng.choice(names, 300)
+    ax = plot_embedding(points, truth, names, said, np.zeros((300, 8, 8), np.uint8))
+    ax.figure.canvas.draw()
+    boxes = [each.patch.get_window_extent() for each in ax.artists if isinstance(each, AnnotationBbox)]
+    assert len(boxes) >= 8
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    shown, whole = ax.transData.transform(points), ax.get_window_extent()
+    assert not any(box.contains(x, y) for box in boxes for x, y in shown)
+    assert all(whole.y0 < box.y0 and box.y1 < whole.y1 and whole.x0 < box.x0 and box.x1 < whole.x1 for box in boxes)
+    assert not plot_embedding(points, truth, names, said, np.zeros((300, 8, 8), np.uint8), small_axes()).artists
+
+
+def small_axes():
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(3, 3)).add_subplot()
 
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
@@ -407,15 +451,12 @@ def test_training_curves_are_those_logged(tmp_path):
         "train/loss": [[1, 2], [2.0, 1.5]],
     }
     figure = plot_training(tmp_path)
-    assert [ax.get_title() for ax in figure.axes] == ["training loss", "validation scores"]
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == ["training loss", "validation accuracy"]
     of_classes = "epoch,validation/distance_within,validation/distance_within/sad,validation/distance_within/happy\n"
     (tmp_path / "classes.csv").write_text(of_classes + "0,0.5,0.4,0.6\n1,0.4,0.3,0.5\n")
-    whole, each = plot_training(tmp_path / "classes.csv").axes
-    assert each.get_title() == "distance within, of each class"
-    assert [line.get_label() for line in whole.get_lines()] == ["distance within"]
-    assert {line.get_label(): line.get_color() for line in each.get_lines()} == {
-        name: COLOURS[name] for name in ("sad", "happy")
-    }
+    shown = {ax.get_title(): ax for ax in plot_training(tmp_path / "classes.csv").axes if ax.get_title()}
+    assert list(shown) == ["validation distances", "sad", "happy"]
+    assert [ax.get_lines()[0].get_ydata().tolist() for ax in shown.values()] == [[0.5, 0.4], [0.4, 0.3], [0.6, 0.5]]
     line = plot_curves(curves).get_lines()[0]
     assert line.get_xydata().tolist() == [[1, 0.5], [2, 0.75]]
     with pytest.raises(FileNotFoundError, match="the run has logged no figures"):

@@ -1,5 +1,7 @@
 """Pictures of maps: what they hold, and that files come out of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from known_evidence import spot_faces, spot_recognizer
@@ -54,6 +56,29 @@ def test_given_axes_and_figures_are_drawn_on(saliency, small, drawn):
     grid = plot_saliency_grid(small, drawn.split("test"), "gradient", ax=figure.subplots(1, 2)[1])
     assert grid.get_figure(root=True) is figure
     assert sum(bool(each.images) for each in figure.axes) > 4
+
+
+def test_signed_values_have_colours_of_either_side_of_white(saliency):
+    raw = np.zeros((2, 48, 48), np.float32)
+    raw[1, :8], raw[1, -8:] = 0.02, -0.01
+    signed = replace(saliency, raw=raw)
+    heat = plot_saliency(signed, 1, signed=True).images[1].get_array()
+    most, least, none = heat[0, 0], heat[-1, 0], heat[24, 24]
+    np.testing.assert_allclose(none, 0.97, atol=0.01)  # white
+    assert most[2] > most[1]  # violet
+    assert least[0] > least[2]  # orange
+    assert np.abs(most - none).sum() > 1.5 * np.abs(least - none).sum()
+
+
+def test_an_empty_map_is_explained(saliency):
+    blank = replace(saliency, method="gradcam", maps=0 * saliency.maps)
+    ax = plot_saliency(blank)
+    assert len(ax.images) == 1
+    assert "nothing that the layer sees raises the score" in " ".join(ax.texts[0].get_text().split())
+    pairs = explain_similarity(spot_recognizer(), saliency.images[:1], saliency.images[1:], "gradcam")
+    ax = plot_similarity_saliency(replace(pairs, maps_b=0 * pairs.maps_b))
+    assert len(ax.images) == 4
+    assert len(ax.texts) == 1
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])

@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from markupsafe import Markup
 
 from ferembed import DataError, Recognizer, StorageError, audit, drawn_faces, evaluate, write_comparison, write_report
 from ferembed.assessment import answer
 from ferembed.auditing.copies import find_copies
 from ferembed.models import Encoder, Network
 from ferembed.pipeline import fingerprint
+from ferembed.report.audit import audit_summary
 
 FACES = drawn_faces(420, image_size=32, label_noise=0.3, seed=2)
 TEST = FACES.split("test")
+LEFT, ESCAPE = "\ue012", "\ue00c"
 SECTIONS = ("Figures", "Confusion matrix", "Classes", "Confidence", "Retrieval", "Embedding map")
 
 
@@ -145,20 +148,108 @@ def test_neighbours_are_shown_only_if_the_training_faces_are_at_hand(report, run
 
 
 def test_the_audit_shows_copies_and_doubtful_labels(report, runs, tmp_path):
-    assert "were not searched for" in text(report[0])
     assert "the vote contradicts most" in text(report[0])
     rows = np.arange(len(FACES))
     leaking = FACES.subset(np.concatenate([rows, FACES.split("train").ids[:2]]))
     splits = [*FACES.splits, "test", "test"]
     leaking = replace(leaking, splits=splits, ids=np.arange(len(leaking)))
     copies = find_copies(leaking)
-    write_report(runs[0], leaking, tmp_path / "report.html", split="test", copies=copies, resamples=5)
+    write_report(runs[0], leaking, tmp_path / "report.html", split="test", resamples=5)
     html = text(tmp_path / "report.html")
     assert "Groups that lie in more than one split" in html
+    assert "without copies, " in html
     for row in copies.leaking:
         assert f"row {row}" in html
     assert len(copies.leaking) >= 2
     assert "2 of the" in html
+
+
+def test_copies_and_odd_pictures_are_looked_for_where_told_or_where_there_are_few_faces(runs, monkeypatch):
+    answers = answer(Recognizer.load(runs[0]), TEST)
+    odd = FACES.subset(np.arange(300))
+    images = odd.images.copy()
+    images[0, ::2], images[0, 1::2] = 200, 10  # stripes of two greys: a placeholder
+    odd = replace(odd, images=images)
+    searched = Markup("").join(audit_summary(odd, answers))
+    assert "Placeholder" in searched
+    assert f"{odd.splits[0]}<br>row 0" in searched
+    assert "were not searched for" not in searched
+    assert "were not searched for" in Markup("").join(audit_summary(odd, answers, False))
+    monkeypatch.setattr("ferembed.report.audit.QUICK", 299)
+    assert "were not searched for" in Markup("").join(audit_summary(odd, answers))
+    monkeypatch.setattr("ferembed.report.audit.find_copies", lambda _: pytest.fail("copies are searched for again"))
+    assert "were not searched for" not in Markup("").join(audit_summary(odd, answers, find_copies(odd)))
+
+
+def test_no_copies_are_said_in_a_sentence(report, comparison):
+    for page in (report[0], comparison[0]):
+        assert "No image has a copy" in text(page)
+        assert "without copies" not in text(page)
+
+
+def test_saliency_is_also_that_of_the_k_nn_vote_and_of_a_pair(report, comparison):
+    for page, pairs in ((report[0], 1), (comparison[0], 2)):
+        captions = re.findall("<figcaption>(.*?)</figcaption>", text(page))
+        assert sum("by the k-NN vote alone" in caption for caption in captions) == 1
+        found = [caption for caption in captions if "of different classes that are most alike" in caption]
+        assert len(found) == pairs
+        for caption in found:
+            rows = [FACES.ids.tolist().index(int(row)) for row in re.findall(r"row (\d+)", caption)]
+            a, b = FACES.labels[rows]
+            assert a != b
+            assert f"row {FACES.ids[rows[0]]}, {FACES.classes[a]}" in caption
+
+
+def test_the_most_frequent_confusions_come_first_and_lead_to_their_faces(report, runs):
+    html = text(report[0])
+    answers = answer(Recognizer.load(runs[0]), TEST)
+    counts = np.zeros((7, 7), int)
+    np.add.at(counts, (answers.codes, answers.predicted()), 1)
+    np.fill_diagonal(counts, 0)
+    listed = re.findall(r'<td class="text"><a href="#cell-(\d)-(\d)">\w+</a></td><td>(\d+)</td>', html)
+    assert [int(count) for *_, count in listed] == sorted(counts.ravel().tolist(), reverse=True)[:10]
+    assert all(counts[int(true), int(called)] == int(count) for true, called, count in listed)
+    assert html.index(f"cell-{listed[0][0]}-{listed[0][1]}") < html.index('<table class="matrix')
+
+
+def test_a_face_of_the_map_is_chosen_by_pointing_clicking_and_by_keys(report, browser):
+    path, _ = report
+    answers = answer(Recognizer.load(path.parent / "one"), TEST)
+    browser.set_window_size(1200, 1000)
+    browser.get(path.as_uri())
+    chosen = browser.find_element("css selector", ".chosen span")
+    hint = chosen.text
+    places = browser.execute_script("""
+        const map = document.querySelector(".map"), image = [...map.querySelectorAll("img")].find(i => i.offsetWidth);
+        map.scrollIntoView();
+        const box = image.getBoundingClientRect();
+        const { places } = JSON.parse(map.querySelector("script").textContent);
+        return places.map(([x, y]) => [box.left + x * box.width, box.top + y * box.height]);
+    """)
+    assert len(places) == len(TEST)
+    lone = max(
+        range(len(places)),
+        key=lambda i: min(np.hypot(*np.subtract(p, places[i])) for p in places[:i] + places[i + 1 :]),
+    )
+
+    def mouse(kind, x, y):
+        click = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
+        browser.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **click})
+
+    mouse("mouseMoved", places[lone][0] + 3, places[lone][1] - 3)
+    name, called = (answers.classes[each[lone]] for each in (answers.codes, answers.predicted()))
+    assert chosen.text.startswith(f"row {TEST.ids[lone]}: {name}, called {called} (")
+    style = browser.find_element("css selector", ".chosen i").get_attribute("style")
+    assert f"{-72 * (lone % 63)}px {-72 * (lone // 63)}px" in style.replace("-0px", "0px")
+    browser.find_element("css selector", ".map").send_keys(LEFT)
+    left = int(re.search(r"row (\d+)", chosen.text)[1])
+    assert places[TEST.ids.tolist().index(left)][0] < places[lone][0]
+    for kind in ("mousePressed", "mouseReleased"):
+        mouse(kind, *places[lone])
+    mouse("mouseMoved", *places[lone - 1])
+    assert f"row {TEST.ids[lone]}:" in chosen.text, "a click holds the face"
+    browser.find_element("css selector", ".map").send_keys(ESCAPE)
+    assert chosen.text == hint
 
 
 def test_a_click_on_a_cell_shows_its_faces(report, browser):
@@ -312,11 +403,26 @@ def test_a_comparison_shows_of_both_what_a_report_shows_of_one(comparison, repor
     for title in re.findall("<h2>(.*?)</h2>", text(report[0])):
         assert f"<h2>{title}</h2>" in html
     sheets = dict(re.findall(r"<style>\.(sheet-\S+) i ({[^}]*})", html))
-    for kind in ("mistakes", "neighbours"):
-        assert sum(sheet.startswith(f"sheet-{kind}-") for sheet in sheets) == 2
+    assert sum(sheet.startswith("sheet-neighbours-") for sheet in sheets) == 2
     for name in ("one", "two"):
         assert f'<td class="text">{name}, all</td>' in html
     assert html.count("Untrained &lt;b&gt;") == 2
+
+
+def test_mistakes_of_both_stand_side_by_side(comparison, runs):
+    html = text(comparison[0])
+    first, second = (answer(Recognizer.load(run), TEST).predicted() != TEST.labels for run in runs)
+    groups = {
+        "Only one is wrong": first & ~second,
+        "Only two is wrong": second & ~first,
+        "Both are wrong": first & second,
+    }
+    for title, wrong in groups.items():
+        shown = html.partition(f"<h3>{title}</h3>")[2].partition("<h")[0]
+        assert f"{wrong.sum()} of {len(TEST)} faces" in shown
+        rows = [int(row) for row in re.findall(r"<br>row (\d+)</div>", shown)]
+        assert set(rows) <= set(TEST.ids[wrong].tolist())
+        assert len(rows) == min(48, wrong.sum())
 
 
 def test_classes_in_another_order_are_compared_by_name(comparison, runs, tmp_path):

@@ -22,13 +22,12 @@ def command(
     out: Out = None,
     split: Split = "validation",
     classes: Classes = None,
-    copies: Copies = False,
+    copies: Copies = None,
     views: Looks = "single",
     json: Json = None,
 ) -> None:
     """Judge two runs on the same faces: differences of all figures, McNemar's test, and the faces they disagree on."""
     from ferembed.assessment import compare
-    from ferembed.auditing.copies import find_copies
     from ferembed.cli.tables import comparison_table, retrieval_comparison_table, show
     from ferembed.report import write_comparison
     from ferembed.shipped import load
@@ -40,8 +39,7 @@ def command(
     recognizers = load(first), load(second)
     faces = faces_for(recognizers[0].encoder, data, classes)
     if out is not None:
-        found = find_copies(faces) if copies else None
-        comparison = write_comparison(first, second, faces, out, split=split, copies=found, views=views)
+        comparison = write_comparison(first, second, faces, out, split=split, copies=copies, views=views)
     else:
         comparison = compare(*recognizers, faces.split(split), views=views)
     for table in (comparison_table, retrieval_comparison_table):

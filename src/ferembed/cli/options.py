@@ -43,7 +43,13 @@ Looks = Annotated[
     Literal["single", "flip", "ten_crop"], typer.Option("--views", help="Looks at each face that are averaged.")
 ]
 Copies = Annotated[
-    bool, typer.Option("--copies", help="Search all splits for near copies too: a minute or two for FER2013.")
+    bool | None,
+    typer.Option(
+        "--copies/--no-copies",
+        help="Search all splits for near copies and odd pictures: a minute or two for FER2013. Without either, where "
+        "there are 15,000 faces or fewer, in less than a minute.",
+        show_default=False,
+    ),
 ]
 
 _MARKS: Final = (

@@ -18,17 +18,15 @@ def command(
     out: Out = Path("report.html"),
     split: Split = "validation",
     classes: Classes = None,
-    copies: Copies = False,
+    copies: Copies = None,
     views: Looks = "single",
 ) -> None:
     """Write figures, confusion matrix with its faces, calibration, retrieval, map and saliency to one HTML file."""
-    from ferembed.auditing.copies import find_copies
     from ferembed.cli.tables import metrics_table, show
     from ferembed.report import write_report
     from ferembed.shipped import load
 
     run, (data,) = run_and_rest("report", first, [] if after is None else [after])
     faces = faces_for(load(run).encoder, data, classes)
-    found = find_copies(faces) if copies else None
-    show(metrics_table(write_report(run, faces, out, split=split, copies=found, views=views)))
+    show(metrics_table(write_report(run, faces, out, split=split, copies=copies, views=views)))
     show(f"wrote {out}")

@@ -16,6 +16,7 @@ from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.plots.canvas import ORANGE, axes_or_new, figure_or_place, ink
 from ferembed.evaluation.plots.text import plain
 from ferembed.explain.saliency import Saliency, SimilaritySaliency, explain_class
+from ferembed.explain.tiles import COLOURS, SIGNED, bare, show, triptych
 from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
@@ -24,14 +25,13 @@ if TYPE_CHECKING:
 
     from ferembed.recognizer import Recognizer
 
-COLOURS = "inferno"
-"""Matplotlib's colours of a map: even to the eye, and lighter with saliency, however one sees colours."""
-
-_GAP = 0.08
-_TITLE = 8
+_TITLE, _LETTERS = 8, 44
+"""Size of a title, and its letters a line."""
 
 
-def plot_saliency(saliency: Saliency, row: int = 0, *, truth: str | None = None, ax: Axes | None = None) -> Axes:
+def plot_saliency(
+    saliency: Saliency, row: int = 0, *, truth: str | None = None, signed: bool = False, ax: Axes | None = None
+) -> Axes:
     """One face, its map, and the map over the face.
 
     Above them stand the prediction and the probability of the class that is explained and, where ``truth`` is given,
@@ -44,10 +44,13 @@ def plot_saliency(saliency: Saliency, row: int = 0, *, truth: str | None = None,
         Which of its faces.
     truth : str, optional
         The true class.
+    signed : bool
+        Show ``saliency.raw``, violet for the class and orange against it, in place of ``saliency.maps``.
     ax : matplotlib Axes, optional
     """
     ax = axes_or_new(ax, (4.2, 1.8))
-    _show(ax, [_triptych(saliency.images[row], saliency.maps[row])])
+    values = saliency.raw if signed else saliency.maps
+    show(ax, [triptych(saliency.images[row], values[row], saliency.method, signed)])
     predicted, target = str(saliency.predicted[row]), str(saliency.target[row])
     title = f"{predicted} {saliency.probability[row]:.0%}"
     if target != predicted:
@@ -55,11 +58,13 @@ def plot_saliency(saliency: Saliency, row: int = 0, *, truth: str | None = None,
     wrong = truth is not None and truth != predicted
     if truth is not None:
         title = f"{'✗ ' if wrong else ''}{title} · true: {truth}"
-    ax.set_title(plain(title), fontsize=_TITLE, color=ORANGE if wrong else ink())
+    ax.set_title(plain(title, _LETTERS), fontsize=_TITLE, color=ORANGE if wrong else ink())
     return ax
 
 
-def plot_similarity_saliency(pairs: SimilaritySaliency, row: int = 0, *, ax: Axes | None = None) -> Axes:
+def plot_similarity_saliency(
+    pairs: SimilaritySaliency, row: int = 0, *, signed: bool = False, ax: Axes | None = None
+) -> Axes:
     """Two faces, one above the other, each with what makes it similar to the other.
 
     Parameters
@@ -67,11 +72,14 @@ def plot_similarity_saliency(pairs: SimilaritySaliency, row: int = 0, *, ax: Axe
     pairs : SimilaritySaliency
     row : int
         Which pair.
+    signed : bool
+        Show the signed values, violet where a pixel makes the faces more alike and orange where less.
     ax : matplotlib Axes, optional
     """
     ax = axes_or_new(ax, (4.2, 3.2))
-    sides = (pairs.images_a[row], pairs.maps_a[row]), (pairs.images_b[row], pairs.maps_b[row])
-    _show(ax, [_triptych(*side) for side in sides])
+    a, b = (pairs.raw_a, pairs.raw_b) if signed else (pairs.maps_a, pairs.maps_b)
+    sides = (pairs.images_a[row], a[row]), (pairs.images_b[row], b[row])
+    show(ax, [triptych(*side, pairs.method, signed) for side in sides])
     ax.set_title(f"cosine similarity {pairs.similarity[row]:.3f}", fontsize=_TITLE)
     return ax
 
@@ -83,6 +91,7 @@ def plot_saliency_grid(
     *,
     voter: str = "vote",
     columns: int = 4,
+    signed: bool = False,
     ax: Axes | None = None,
     **parameters: Any,
 ) -> Figure | SubFigure:
@@ -100,6 +109,8 @@ def plot_saliency_grid(
         As for :func:`ferembed.explain_class`.
     columns : int
         Cases a row.
+    signed : bool
+        As for :func:`plot_saliency`.
     ax : matplotlib Axes, optional
         A subplot whose place the grid takes.
 
@@ -109,7 +120,7 @@ def plot_saliency_grid(
         If there is no face or no model, ``columns`` is below 1, or as :func:`ferembed.explain_class` does.
     """
     cases = surest_cases(recognizers, faces, method, voter=voter, columns=columns, **parameters)
-    return plot_cases(cases, columns=columns, ax=ax)
+    return plot_cases(cases, columns=columns, signed=signed, ax=ax)
 
 
 class Cases(NamedTuple):
@@ -147,31 +158,37 @@ def surest_cases(
     return cases
 
 
-def plot_cases(cases: Sequence[Cases], *, columns: int = 4, ax: Axes | None = None) -> Figure | SubFigure:
+def plot_cases(
+    cases: Sequence[Cases], *, columns: int = 4, signed: bool = False, ax: Axes | None = None
+) -> Figure | SubFigure:
     """Draw cases that :func:`surest_cases` has found, a row for each model and kind."""
     from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
 
     models = len(cases) // 2
     figure = figure_or_place(ax, (2.75 * columns + 0.9, 2.35 * models))
     for model, block in enumerate(figure.subfigures(models, 1, squeeze=False)[:, 0]):
         grid = block.subplots(2, columns, squeeze=False)
         for line, case in zip(grid, cases[2 * model : 2 * model + 2], strict=True):
-            _plot_line(line, case)
-        bar = block.colorbar(ScalarMappable(cmap=COLOURS), ax=grid, shrink=0.7, aspect=15, ticks=[0, 1])
+            _plot_line(line, case, signed)
+        colours = ScalarMappable(Normalize(-1 if signed else 0, 1), SIGNED if signed else COLOURS)
+        bar = block.colorbar(colours, ax=grid, shrink=0.7, aspect=15, ticks=[-1, 0, 1] if signed else [0, 1])
+        if signed:
+            bar.set_ticklabels(["against", "0", "for"])
         bar.set_label(f"{cases[0].saliency.method.replace('_', ' ')} map", fontsize=_TITLE)
         bar.ax.tick_params(labelsize=_TITLE)
     return figure
 
 
-def _plot_line(line: Iterable[Axes], case: Cases) -> None:
+def _plot_line(line: Iterable[Axes], case: Cases, signed: bool) -> None:
     """One row of a grid: as many cases as there are, then empty places."""
     for place, ax in enumerate(line):
         if place < len(case.truth):
-            plot_saliency(case.saliency, place, truth=str(case.truth[place]), ax=ax)
+            plot_saliency(case.saliency, place, truth=str(case.truth[place]), signed=signed, ax=ax)
         else:
-            _bare(ax)
+            bare(ax)
         if not place:
-            ax.set_ylabel(plain(f"{case.model}\n{case.kind}".strip()), fontsize=9)
+            ax.set_ylabel(plain(f"{case.model}\n{case.kind}".strip(), 20), fontsize=9)
             if not len(case.truth):
                 ax.set_title("none", fontsize=_TITLE)
 
@@ -184,31 +201,3 @@ def _surest(
     firsts = np.sort(np.unique(truth[rows], return_index=True)[1])
     order = np.concatenate([firsts, np.setdiff1d(np.arange(len(rows)), firsts)])
     return rows[order[:count].astype(np.int64)]
-
-
-def _triptych(image: NDArray[np.float32], salience: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Face, map and both, each (h, w, 3)."""
-    from matplotlib import colormaps
-
-    face = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-    heat = colormaps[COLOURS](salience)[..., :3].astype(np.float32)
-    cover = 0.15 + 0.55 * salience[..., None]
-    return [face, heat, (1 - cover) * face + cover * heat]
-
-
-def _show(ax: Axes, tiles: list[list[NDArray[np.float32]]]) -> None:
-    """Rows of pictures of one size on one pair of axes, each in its own square."""
-    for line, row in enumerate(tiles):
-        for place, tile in enumerate(row):
-            left, top = place * (1 + _GAP), line * (1 + _GAP)
-            ax.imshow(np.clip(tile, 0, 1), extent=(left, left + 1, top + 1, top), interpolation="nearest")
-    ax.set_xlim(0, len(tiles[0]) * (1 + _GAP) - _GAP)
-    ax.set_ylim(len(tiles) * (1 + _GAP) - _GAP, 0)
-    _bare(ax)
-
-
-def _bare(ax: Axes) -> None:
-    ax.set(xticks=[], yticks=[])
-    ax.patch.set_alpha(0)
-    for side in ax.spines.values():
-        side.set_visible(False)

@@ -1,22 +1,32 @@
-"""What the data themselves are worth: counts, copies and doubtful labels."""
+"""What the data themselves are worth: counts, copies, odd pictures and doubtful labels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
-from ferembed.auditing.copies import Copies
+from ferembed.auditing.copies import Copies, find_copies
 from ferembed.auditing.labels import find_label_issues
+from ferembed.auditing.outliers import Outliers, find_outliers
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.page import FaceSheet, heading, note, table
 
 DOUBTFUL = 24
 GROUPS = 12
+ODD = 16
+"""Pictures of each kind of outlier that are shown."""
+
+QUICK = 15_000
+"""Faces among which near copies and odd pictures are looked for unasked. Of FER2013, 8,000 take 20 s of one core for
+it, and all 32,298 take 105 s."""
 
 
-def audit_summary(faces: FaceDataset, answers: Answers, copies: Copies | None = None) -> list[Markup]:
-    """Images of each class and split, blank ones, copies, and the labels of the judged split most in doubt.
+def audit_summary(faces: FaceDataset, answers: Answers, copies: Copies | bool | None = None) -> list[Markup]:
+    """Images of each class and split, blank ones, copies, odd pictures, and the judged labels most in doubt.
 
     Parameters
     ----------
@@ -24,10 +34,14 @@ def audit_summary(faces: FaceDataset, answers: Answers, copies: Copies | None = 
         All splits.
     answers : Answers
         To the judged one.
-    copies : Copies, optional
-        What :func:`ferembed.auditing.find_copies` found in ``faces``; without it known and identical ones are counted.
+    copies : Copies or bool, optional
+        What :func:`ferembed.auditing.find_copies` found in ``faces``; or whether it is to look now, by default where
+        there are :data:`QUICK` faces or fewer. Odd pictures are looked for where copies are.
     """
-    return [_counts(faces), *_identical(answers), *_near(faces, copies), *_doubtful(answers)]
+    if copies is None:
+        copies = len(faces) <= QUICK
+    found = copies if isinstance(copies, Copies) else find_copies(faces) if copies else None
+    return [_counts(faces), *_identical(answers), *_near(faces, found), *_odd(faces, found), *_doubtful(answers)]
 
 
 def _counts(faces: FaceDataset) -> Markup:
@@ -47,20 +61,45 @@ def _identical(answers: Answers) -> list[Markup]:
 
 def _near(faces: FaceDataset, copies: Copies | None) -> list[Markup]:
     if copies is None:
-        return [note("Near copies, such as re-crops of one photo, were not searched for.")]
+        return [note("Near copies, such as re-crops of one photo, and odd pictures were not searched for.")]
     counts = [[name.replace("_", " "), f"{number:,}"] for name, number in copies.counts().items()]
     blocks = [heading("Copies"), table(["", "number"], counts, caption="Identical and near copies over all splits.")]
     leaking = set(copies.leaking.tolist())
     groups = [rows for rows in copies.members() if leaking & set(copies.ids[rows].tolist())][:GROUPS]
     if groups:
         rows = np.concatenate(groups)
-        place = {int(number): row for row, number in enumerate(faces.ids)}
-        sheet = FaceSheet(faces.images[[place[int(number)] for number in copies.ids[rows]]], "copies")
         one = Markup("{}<br>{}<br>row {}")
         captions = [one.format(copies.splits[row], copies.labels[row], copies.ids[row]) for row in rows]
         first = "Groups that lie in more than one split" + (f", the first {GROUPS}." if len(groups) == GROUPS else ".")
-        blocks += [note(first), sheet.style, sheet.faces(np.arange(len(rows)), captions)]
+        blocks += [note(first), *_shown(faces, copies.ids[rows], captions, "copies")]
     return blocks
+
+
+def _odd(faces: FaceDataset, copies: Copies | None) -> list[Markup]:
+    """Placeholders, drawings and unusual faces, some of each."""
+    if copies is None:
+        return []
+    outliers: Outliers = find_outliers(faces, copies=copies)
+    counts = [[kind, f"{number:,}"] for kind, number in outliers.counts().items()]
+    blocks = [
+        heading("Odd pictures"),
+        table(["", "number"], counts, caption="Each is a reason to look, not a verdict."),
+    ]
+    split = dict(zip(faces.ids.tolist(), faces.splits.tolist(), strict=True))
+    for kind in ("placeholder", "drawing", "unusual"):
+        ids = outliers.of(kind).ids
+        if len(ids):
+            few = f", the clearest {ODD} of {len(ids):,}" if len(ids) > ODD else ""
+            captions = [Markup("{}<br>row {}").format(split[number], number) for number in ids[:ODD].tolist()]
+            blocks += [note(f"{kind.capitalize()}{few}:"), *_shown(faces, ids[:ODD], captions, kind)]
+    return blocks
+
+
+def _shown(faces: FaceDataset, ids: NDArray[np.int64], captions: Sequence[Markup], name: str) -> list[Markup]:
+    """The faces of some ids, in a sheet of their own."""
+    place = {int(number): row for row, number in enumerate(faces.ids)}
+    sheet = FaceSheet(faces.images[[place[int(number)] for number in ids]], name)
+    return [sheet.style, sheet.faces(np.arange(len(ids)), captions)]
 
 
 def _doubtful(answers: Answers) -> list[Markup]:
@@ -72,12 +111,10 @@ def _doubtful(answers: Answers) -> list[Markup]:
     if not len(issues):
         return [note("The vote contradicts no label.")]
     top = issues.top(DOUBTFUL)
-    place = {int(number): row for row, number in enumerate(faces.ids)}
-    sheet = FaceSheet(faces.images[[place[int(number)] for number in top.ids]], "doubtful")
     one = Markup("{}<br>or {}?<br>row {}")
     captions = [one.format(*each) for each in zip(top.given, top.suggested, top.ids, strict=True)]
     sentence = (
         f"The {len(top)} labels of this split that the vote contradicts most, weighed by confident learning (Northcutt "
         "et al. 2021). Mistakes of the recogniser are among them: look before you change a label."
     )
-    return [heading("Doubtful labels"), note(sentence), sheet.style, sheet.faces(np.arange(len(top)), captions)]
+    return [heading("Doubtful labels"), note(sentence), *_shown(faces, top.ids, captions, "doubtful")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
 from ferembed.data.dataset import FaceDataset
-from ferembed.evaluation.page import FaceSheet, note
+from ferembed.evaluation.page import FaceSheet, columns, heading, join, note
 from ferembed.evaluation.plots import surest_mistakes
 from ferembed.pipeline import fingerprint
 from ferembed.recognizer import Recognizer
@@ -44,46 +44,105 @@ def mistakes(answers: Answers) -> list[Markup]:
     return [sheet.style, note(wrong), sheet.faces(np.arange(len(shown)), captions)]
 
 
-def neighbours(recognizer: Recognizer, answers: Answers, train: FaceDataset | None, seed: int = 0) -> list[Markup]:
-    """Queries drawn at random, two a class, each beside the nearest faces of the gallery.
+def mistakes_of_both(first: Answers, second: Answers, names: Sequence[str]) -> list[Markup]:
+    """The faces that only one of two systems' votes names wrongly, side by side, and those that both do."""
+    answers = first, second
+    named = [each.predicted() for each in answers]
+    sure = [each.probabilities["vote"].max(axis=1) for each in answers]
+    wrong = [each != first.codes for each in named]
+    groups = {
+        f"Only {names[0]} is wrong": (wrong[0] & ~wrong[1], sure[0]),
+        f"Only {names[1]} is wrong": (wrong[1] & ~wrong[0], sure[1]),
+        "Both are wrong": (wrong[0] & wrong[1], np.minimum(*sure)),
+    }
+    one = Markup("is {}<br>{} {}<br>{} {}<br>row {}")
+    blocks = []
+    for title, (chosen, confidence) in groups.items():
+        rows = np.flatnonzero(chosen)
+        rows = rows[np.argsort(-confidence[rows], kind="stable")]
+        few = f"; the {MISTAKES} surest:" if len(rows) > MISTAKES else "."
+        shown, told = rows[:MISTAKES], note(f"{len(rows):,} of {len(chosen):,} faces{few}")
+        sheet = FaceSheet(first.faces.images[shown], "mistakes")
+        captions = [
+            one.format(
+                first.classes[first.codes[row]],
+                *(
+                    each
+                    for code, share in zip(named, sure, strict=True)
+                    for each in _answer(first, code[row], share[row])
+                ),
+                first.faces.ids[row],
+            )
+            for row in shown
+        ]
+        blocks.append(join([heading(title), sheet.style, told, sheet.faces(np.arange(len(shown)), captions)]))
+    legend = f"Beneath each face: what it is, what {names[0]} calls it and what {names[1]} does, with their confidence."
+    return [note(legend), columns(blocks[0], blocks[1]), blocks[2]]
+
+
+def _answer(answers: Answers, code: int, share: float) -> tuple[str, str]:
+    return answers.classes[code], f"{share:.0%}"
+
+
+def neighbours(
+    recognizers: Mapping[str, Recognizer], systems: Mapping[str, Answers], train: FaceDataset | None, seed: int = 0
+) -> list[Markup]:
+    """Queries drawn at random, two a class, each beside the nearest faces of the gallery of each system.
 
     Parameters
     ----------
+    recognizers, systems : mapping of str to Recognizer, and to Answers
+        One system, or several by name; their answers are to the same faces.
     train : FaceDataset or None
-        The faces the recogniser learned; others, or None, and only labels and distances are shown.
+        The faces the recognisers learned; others, or None, and only labels and distances are shown.
     seed : int
         The same draws the same queries.
     """
+    answers = next(iter(systems.values()))
     queries = np.concatenate(list(_queries(answers, seed)))
+    sheet = FaceSheet(answers.faces.images[queries], "queries")
+    blocks, found = [sheet.style], []
+    for name, recognizer in recognizers.items():
+        style, lines = _nearest(recognizer, name, answers, queries, train)
+        blocks.append(style)
+        found.append(lines)
+    for line, query in enumerate(queries):
+        true = answers.classes[answers.codes[query]]
+        asked = sheet.faces([line], [Markup("<strong>{}</strong><br>row {}").format(true, answers.faces.ids[query])])
+        near = join(lines[line] for lines in found)
+        blocks.append(Markup('<div class="query">{}<div>{}</div></div>').format(asked, near))
+    legend = "Left: a query and its true class. Right: the nearest learned faces with their class and cosine distance; "
+    blocks.append(note(f"{legend}a frame marks another class than the query's."))
+    return blocks
+
+
+def _nearest(
+    recognizer: Recognizer, name: str, answers: Answers, queries: NDArray[np.int64], train: FaceDataset | None
+) -> tuple[Markup, list[Markup]]:
+    """What goes before, and for each query the nearest faces of one system."""
     k = min(NEIGHBOURS, len(recognizer.gallery_ids))
     near = recognizer.neighbors(answers.faces.images[queries], k)
     train = None if train is None else seen_by(recognizer.encoder, train)
-    known = train is not None and fingerprint(train) == recognizer.info.get("data", {}).get("train")
-    sheet = FaceSheet(answers.faces.images[queries], "queries")
-    blocks = [sheet.style]
-    if known and train is not None:
+    gallery = None
+    before = note("The faces this recogniser learned are not in this data, so its neighbours are only named.")
+    if train is not None and fingerprint(train) == recognizer.info.get("data", {}).get("train"):
         place = {int(number): row for row, number in enumerate(train.ids)}
         gallery = FaceSheet(train.images[[place[int(number)] for number in near.ids.ravel()]], "neighbours")
-        blocks.append(gallery.style)
-    else:
-        blocks.append(note("The faces this recogniser learned are not in this data, so its neighbours are only named."))
+        before = gallery.style
+    title = note(name) if name else Markup("")
+    lines = []
     for line, query in enumerate(queries):
-        true = answers.classes[answers.codes[query]]
-        other = near.labels[line] != true
-        distances = 1 - near.similarities[line]
-        captions = [Markup("{}<br>{}").format(*each) for each in zip(near.labels[line], _short(distances), strict=True)]
-        asked = sheet.faces([line], [Markup("<strong>{}</strong><br>row {}").format(true, answers.faces.ids[query])])
-        if known:
-            found = gallery.faces(np.arange(line * k, (line + 1) * k), captions, marked=other)
+        other = near.labels[line] != answers.classes[answers.codes[query]]
+        distances = [f"{1 - each:.3f}" for each in near.similarities[line]]
+        captions = [Markup("{}<br>{}").format(*each) for each in zip(near.labels[line], distances, strict=True)]
+        if gallery is not None:
+            shown = gallery.faces(np.arange(line * k, (line + 1) * k), captions, marked=other)
         else:
-            found = Markup('<div class="faces">{}</div>').format(
+            shown = Markup('<div class="faces">{}</div>').format(
                 Markup("").join(Markup('<div class="face">{}</div>').format(each) for each in captions)
             )
-        blocks.append(Markup('<div class="query">{}{}</div>').format(asked, found))
-    frames = "; a frame marks another class than the query's" if known else ""
-    legend = "Left: a query and its true class. Right: the nearest learned faces with their class and cosine distance"
-    blocks.append(note(f"{legend}{frames}."))
-    return blocks
+        lines.append(join([title, shown]))
+    return before, lines
 
 
 def _queries(answers: Answers, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -91,7 +150,3 @@ def _queries(answers: Answers, seed: int) -> Iterator[NDArray[np.int64]]:
     for code in range(len(answers.classes)):
         rows = np.flatnonzero(answers.codes == code)
         yield np.sort(rng.choice(rows, min(QUERIES_PER_CLASS, len(rows)), replace=False))
-
-
-def _short(distances: NDArray[np.float32]) -> list[str]:
-    return [f"{each:.3f}" for each in distances]

@@ -27,6 +27,7 @@ COPIES = (
     "Without copies: only images with no identical one among the faces the recogniser learned, nor, in FER2013, one "
     "known to show the same photo."
 )
+NO_COPIES = "No image has a copy, identical or known, among the faces learned: the figures stand for all."
 
 
 def headline(evaluation: Evaluation) -> Markup:
@@ -39,18 +40,17 @@ def headline(evaluation: Evaluation) -> Markup:
 
 def voters_table(evaluation: Evaluation) -> Markup:
     """One row a voter, for all images and for those without a copy in the gallery."""
-    groups = {
-        f"all {evaluation.images:,}": evaluation.all_images,
-        f"without copies, {evaluation.images - evaluation.copies:,}": evaluation.without_copies,
-    }
+    groups = {f"all {evaluation.images:,}": evaluation.all_images}
+    if evaluation.copies:
+        groups[f"without copies, {evaluation.images - evaluation.copies:,}"] = evaluation.without_copies
+    copies = COPIES if evaluation.copies else NO_COPIES
     rows = [
         ["" if place else group, voter_name(voter), *(_cell(metrics, field) for field in FIGURES)]
         for group, voters in groups.items()
         for place, (voter, metrics) in enumerate(voters.items())
     ]
-    return table(
-        ["images", "voter", *FIGURES.values()], rows, text=2, group=True, caption=f"{INTERVALS} {CALIBRATION} {COPIES}"
-    )
+    caption = f"{INTERVALS} {CALIBRATION} {copies}"
+    return table(["images", "voter", *FIGURES.values()], rows, text=2, group=True, caption=caption)
 
 
 def classes_table(metrics: Metrics) -> Markup:
@@ -69,7 +69,7 @@ def retrieval_table(evaluations: Mapping[str, Evaluation]) -> Markup:
         for name, evaluation in evaluations.items()
         for images, metrics in (
             ("all", evaluation.retrieval),
-            ("without copies", evaluation.retrieval_without_copies),
+            ("without copies", evaluation.retrieval_without_copies if evaluation.copies else None),
         )
     }
     rows = [
@@ -103,14 +103,17 @@ def provenance(evaluation: Evaluation, info: Mapping[str, Any]) -> list[Markup]:
 
 def comparison_tables(comparison: Comparison, names: Sequence[str]) -> list[Markup]:
     """Both systems, their differences and McNemar's test, for each voter and both groups of images; then retrieval."""
-    groups = {"all images": comparison.all_images, "images without copies": comparison.without_copies}
+    groups = {"all images": comparison.all_images}
+    if comparison.copies:
+        groups["images without copies"] = comparison.without_copies
+    alone = [] if comparison.copies else [note(NO_COPIES)]
     voters = [
         block
         for group, voters in groups.items()
         if voters
         for block in (_differences(group, voters, names), _tests(group, voters, names))
     ]
-    return [*voters, _retrieval_differences(comparison, names)]
+    return [*alone, *voters, _retrieval_differences(comparison, names)]
 
 
 def _differences(group: str, voters: Mapping[str, PairedMetrics], names: Sequence[str]) -> Markup:
@@ -120,7 +123,8 @@ def _differences(group: str, voters: Mapping[str, PairedMetrics], names: Sequenc
 
 
 def _retrieval_differences(comparison: Comparison, names: Sequence[str]) -> Markup:
-    groups = {"all": comparison.retrieval, "without copies": comparison.retrieval_without_copies}
+    fresh = comparison.retrieval_without_copies if comparison.copies else None
+    groups = {"all": comparison.retrieval, "without copies": fresh}
     rows = [row for name, each in groups.items() if each for row in _gaps(name, each, RETRIEVAL_FIGURES)]
     caption = f"Images as queries against each system's own gallery. {_difference(names)}"
     return table(["images", *_headings(names)], rows, text=2, group=True, caption=caption)

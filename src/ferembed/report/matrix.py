@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
 from ferembed.evaluation.metrics import confusion_counts
-from ferembed.evaluation.page import FaceSheet, heading, join, note
+from ferembed.evaluation.page import FaceSheet, heading, join, note, table
 from ferembed.evaluation.page.style import text_on_share
 
 SHOWN = 96
 """Faces of a cell that are shown at most."""
+
+LARGEST = 10
+"""Confusions that are listed before the matrix."""
+
+MANY = 12
+"""Classes from which on the matrix has small cells, and zeros are left out."""
 
 Rows = NDArray[np.int64]
 
@@ -44,7 +50,7 @@ def confusion_matrix(answers: Answers) -> Markup:
         for (i, j), rows in groups.items()
     }
     caption = "Rows: the true class. Columns: what the vote calls it. Click a cell to see its faces."
-    return join([faces.sheet.style, _matrix(classes, cells, caption)])
+    return join([faces.sheet.style, _largest(classes, counts, shares), _matrix(classes, cells, caption)])
 
 
 def difference_matrix(first: Answers, second: Answers, names: Sequence[str]) -> Markup:
@@ -77,6 +83,23 @@ def difference_matrix(first: Answers, second: Answers, names: Sequence[str]) -> 
         "two puts there."
     )
     return join([faces.sheet.style, _matrix(classes, cells, caption)])
+
+
+def _largest(classes: Sequence[str], counts: NDArray[np.int64], shares: NDArray[np.float64]) -> Markup:
+    """The confusions of most images, each with the way to its faces."""
+    mistakes = counts * ~np.eye(len(classes), dtype=bool)
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:LARGEST]
+    places = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, counts.shape), strict=True) if mistakes[i, j]]
+    link = Markup('<a href="#{}">{}</a>')
+    rows = [
+        [classes[i], link.format(_anchor(i, j), classes[j]), f"{counts[i, j]:,}", f"{shares[i, j]:.0%}"]
+        for i, j in places
+    ]
+    if not rows:
+        return note("The vote confuses no classes.")
+    share = sum(mistakes[place] for place in places) / mistakes.sum()
+    caption = f"The {len(rows)} most frequent confusions: {share:.0%} of all mistakes." if len(rows) > 1 else ""
+    return table(["is", "called", "images", "of its class"], rows, text=2, caption=caption)
 
 
 class _Faces:
@@ -127,9 +150,9 @@ def _matrix(classes: Sequence[str], cells: dict[tuple[int, int], _Cell], caption
         if cell.faces is not None
     ]
     return Markup(
-        '<div class="scroll"><table class="matrix"><caption>{}</caption>'
+        '<div class="scroll matrices"><table class="matrix{}"><caption>{}</caption>'
         "<thead><tr><td></td>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>\n{}"
-    ).format(caption, top, join(lines), join(panels))
+    ).format(" many" if len(classes) > MANY else "", caption, top, join(lines), join(panels))
 
 
 def _anchor(true: int, called: int) -> str:
@@ -147,5 +170,5 @@ def _square(cell: _Cell, anchor: str) -> Markup:
     style = f"--share: {share}%; --tone: var(--{cell.tone}); color: {text_on_share(cell.tone, share / 100)}"
     inner = Markup("{}<small>{}</small>").format(cell.text, cell.below)
     if cell.faces is None:
-        return Markup('<td><b style="{}">{}</b></td>').format(style, inner)
+        return Markup('<td><b class="{}" style="{}">{}</b></td>').format("" if share else "nil", style, inner)
     return Markup('<td><a style="{}" href="#{}">{}</a></td>').format(style, anchor, inner)

@@ -35,7 +35,7 @@ def write_comparison(
     out: str | os.PathLike[str],
     *,
     split: str = "validation",
-    copies: Copies | None = None,
+    copies: Copies | bool | None = None,
     views: Views = "single",
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -43,8 +43,9 @@ def write_comparison(
     """Write what tells two runs apart on one split into one HTML file that needs no network.
 
     Both systems' figures with their differences, McNemar's test and the paired bootstrap; the difference of their
-    confusion matrices with the faces that only one of them puts into each cell; and what :func:`write_report` shows of
-    one run, of both.
+    confusion matrices with the faces that only one of them puts into each cell; what either retrieves for the same
+    queries; the faces that only one of them, or both, name wrongly; and what else :func:`write_report` shows of one
+    run, of both.
 
     Parameters
     ----------
@@ -90,11 +91,11 @@ def write_comparison(
         "Confidence": lambda: pictures.confidence(systems, ("vote",)),
         "Retrieval": lambda: [
             figures.retrieval_table(judgements),
-            *_of_each(names, lambda name: faces_of.neighbours(recognizers[name], systems[name], train, seed)),
+            *faces_of.neighbours(recognizers, systems, train, seed),
         ],
         "Embedding map": lambda: _of_each(names, lambda name: pictures.embedding_map(systems[name], seed)),
-        "Surest mistakes": lambda: _of_each(names, lambda name: faces_of.mistakes(systems[name])),
-        "Saliency": lambda: pictures.saliency(recognizers, a),
+        "Surest mistakes": lambda: faces_of.mistakes_of_both(a, b, names),
+        "Saliency": lambda: pictures.saliency(recognizers, systems),
         "Data": lambda: [
             note(f"Copies and doubtful labels are told from what {names[0]} learned and answers."),
             *audit_summary(faces, a, copies),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
+from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation import (
     Metrics,
     plot_classes,
@@ -21,14 +24,18 @@ from ferembed.evaluation import (
     reliability_curve,
     risk_coverage_curve,
 )
-from ferembed.evaluation.page import figure, note, row
+from ferembed.evaluation.page import FaceSheet, face_map, figure, note, row
 from ferembed.evaluation.plots.training import METRICS
 from ferembed.evaluation.selective import RiskCoverageCurve
 from ferembed.evaluation.wording import voter_name
+from ferembed.explain import explain_similarity, plot_similarity_saliency
 from ferembed.explain.plots import plot_cases, surest_cases
 from ferembed.models.weights import shipped_names
 from ferembed.recognizer import Recognizer
 from ferembed.ties import most_probable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAPPED = 1500
 """Faces on the map at most: more take long and hide each other."""
@@ -62,17 +69,35 @@ def embedding_map(answers: Answers, seed: int = 0) -> list[Markup]:
     count = len(answers.codes)
     if count < 4:
         return [note("A map needs four faces or more.")]
-    rows = np.sort(np.random.default_rng(seed).permutation(count)[:MAPPED])
+    rows = _drawn(count, seed)
     points = project_embedding(answers.embeddings[rows], seed=seed)
     names = np.array(answers.classes)
     truth, predicted = names[answers.codes[rows]], names[answers.predicted()[rows]]
-    images = answers.faces.images[rows]
+    images, sure = answers.faces.images[rows], answers.probabilities["vote"][rows].max(axis=1)
     shown = f"all {count:,}" if len(rows) == count else f"{len(rows):,} of the {count:,}, drawn at random"
     caption = (
         f"Faces ({shown}) by t-SNE: near faces are alike to the recogniser; distances between far groups mean nothing. "
-        "Ringed: named wrongly by the vote; set in: some of these, true > predicted."
+        "Ringed: named wrongly by the vote; at the sides some of these, true > predicted."
     )
-    return [figure(lambda: plot_embedding(points, truth, answers.classes, predicted, images), caption, form="png")]
+
+    def draw() -> Axes:
+        return plot_embedding(points, truth, answers.classes, predicted, images)
+
+    sheet = FaceSheet(images, "map")
+    captions = [
+        f"row {row}: {true}, called {named} ({share:.0%})"
+        for row, true, named, share in zip(answers.faces.ids[rows], truth, predicted, sure, strict=True)
+    ]
+    return [sheet.style, face_map(figure(draw, caption, form="png"), _places(draw(), points), sheet, captions)]
+
+
+def _places(ax: Axes, points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Where points of a picture lie in it: shares of its width from the left and of its height from the top, (n, 2)."""
+    whole = ax.get_figure(root=True)
+    assert whole is not None
+    whole.draw_without_rendering()
+    places: NDArray[np.float64] = whole.transFigure.inverted().transform(ax.transData.transform(points))
+    return np.stack([places[:, 0], 1 - places[:, 1]], axis=1)
 
 
 def training_curves(run: str | os.PathLike[str]) -> list[Markup]:
@@ -83,8 +108,12 @@ def training_curves(run: str | os.PathLike[str]) -> list[Markup]:
     return [figure(lambda: plot_training(folder), f"What {folder.name} logged after each epoch.")]
 
 
-def saliency(recognizers: Mapping[str, Recognizer], answers: Answers) -> list[Markup]:
-    """Occlusion maps of the surest right and wrong cases of each system."""
+def saliency(recognizers: Mapping[str, Recognizer], systems: Mapping[str, Answers]) -> list[Markup]:
+    """Occlusion of the surest right and wrong cases of each system, by the vote and by k-NN alone, and of a pair.
+
+    The cases are drawn from those that are the surest to the first system.
+    """
+    answers = next(iter(systems.values()))
     proba = answers.probabilities["vote"]
     sure, right = proba.max(axis=1), most_probable(proba) == answers.codes
     keep = [
@@ -94,12 +123,45 @@ def saliency(recognizers: Mapping[str, Recognizer], answers: Answers) -> list[Ma
         if (rows := np.flatnonzero((answers.codes == code) & kind)).size
     ]
     faces = answers.faces.subset(np.concatenate(keep))
-    caption = (
-        "Faces, how much the probability of the predicted class falls where a patch hides them, and both. "
-        "Upper row: surest right cases; lower row: surest mistakes, each of as many classes as there are."
+    what = (
+        "Faces, what hiding a place does to the probability of the predicted class by {}, and both. Violet: the class "
+        "loses by it; orange: it gains. Upper row: surest right cases; lower row: surest mistakes, each of as many "
+        "classes as there are."
     )
-    cases = surest_cases(recognizers, faces, columns=SALIENT)
-    return [figure(lambda: plot_cases(cases, columns=SALIENT), caption, form="png")]
+    return [
+        _cases(recognizers, faces, "vote", SALIENT, what.format("the vote")),
+        _cases(recognizers, faces, "knn", SALIENT // 2, what.format("the k-NN vote alone")),
+        *(block for name, recognizer in recognizers.items() for block in _pair(recognizer, name, systems[name])),
+    ]
+
+
+def _cases(recognizers: Mapping[str, Recognizer], faces: FaceDataset, voter: str, columns: int, caption: str) -> Markup:
+    cases = surest_cases(recognizers, faces, voter=voter, columns=columns)
+    return figure(lambda: plot_cases(cases, columns=columns, signed=True), caption, form="png")
+
+
+def _pair(recognizer: Recognizer, name: str, answers: Answers) -> list[Markup]:
+    """Why two faces of different classes are alike to the recogniser: the most alike of those on the map."""
+    rows = _drawn(len(answers.codes), 0)
+    codes, embeddings = answers.codes[rows], answers.embeddings[rows]
+    alike = np.where(codes[:, None] != codes[None], embeddings @ embeddings.T, -np.inf)
+    a, b = np.unravel_index(alike.argmax(), alike.shape)
+    if not np.isfinite(alike[a, b]):
+        return []
+    images = answers.faces.images[rows[[a, b]]]
+    pair = explain_similarity(recognizer, images[:1], images[1:])
+    ids, classes = answers.faces.ids[rows], answers.classes
+    whose = f" to {name}" if name else ""
+    caption = (
+        f"The two faces of different classes that are most alike{whose}: row {ids[a]}, {classes[codes[a]]}, above row "
+        f"{ids[b]}, {classes[codes[b]]}. Violet: hidden, it makes them less alike; orange: more."
+    )
+    return [figure(lambda: plot_similarity_saliency(pair, signed=True), caption, form="png")]
+
+
+def _drawn(count: int, seed: int) -> NDArray[np.int64]:
+    """Up to :data:`MAPPED` rows, in order."""
+    return np.sort(np.random.default_rng(seed).permutation(count)[:MAPPED])
 
 
 def _reliability(answers: Answers, name: str) -> Markup:

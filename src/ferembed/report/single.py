@@ -31,7 +31,7 @@ def write_report(
     out: str | os.PathLike[str],
     *,
     split: str = "validation",
-    copies: Copies | None = None,
+    copies: Copies | bool | None = None,
     views: Views = "single",
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -40,7 +40,7 @@ def write_report(
 
     Figures with intervals, the confusion matrix with the faces behind each cell, the classes, calibration and
     rejection, retrieval with the nearest faces of some queries, a map of the embedding, the surest mistakes, saliency,
-    the data's copies and doubtful labels, and training curves. The file suits light and dark screens.
+    the data's copies, odd pictures and doubtful labels, and training curves. The file suits light and dark screens.
 
     Parameters
     ----------
@@ -52,8 +52,10 @@ def write_report(
         The file.
     split : str
         The split to judge.
-    copies : Copies, optional
-        Near copies in ``faces``, as :func:`ferembed.auditing.copies.find_copies` finds them, to be shown too.
+    copies : Copies or bool, optional
+        Near copies in ``faces``, as :func:`ferembed.auditing.copies.find_copies` finds them, to be shown too; or
+        whether to look for them, and for odd pictures, now: by default where there are 15,000 faces or fewer, which
+        takes less than a minute.
     views, resamples, seed
         As for :func:`ferembed.evaluate`; 1 resample or more.
 
@@ -85,11 +87,11 @@ def write_report(
         "Confidence": lambda: pictures.confidence({"": answers}, tuple(answers.probabilities)),
         "Retrieval": lambda: [
             figures.retrieval_table({"": evaluation}),
-            *faces_of.neighbours(recognizer, answers, train, seed),
+            *faces_of.neighbours({"": recognizer}, {"": answers}, train, seed),
         ],
         "Embedding map": lambda: pictures.embedding_map(answers, seed),
         "Surest mistakes": lambda: faces_of.mistakes(answers),
-        "Saliency": lambda: pictures.saliency({"": recognizer}, answers),
+        "Saliency": lambda: pictures.saliency({"": recognizer}, {"": answers}),
         "Data": lambda: audit_summary(faces, answers, copies),
         "Training": lambda: pictures.training_curves(run),
     }

@@ -12,6 +12,7 @@ Examples
 
 from ferembed.evaluation.page.document import (
     Section,
+    columns,
     fold,
     heading,
     join,
@@ -24,11 +25,14 @@ from ferembed.evaluation.page.document import (
     write_page,
 )
 from ferembed.evaluation.page.faces import FaceSheet
+from ferembed.evaluation.page.map import face_map
 from ferembed.evaluation.page.pictures import figure, image_uri
 
 __all__ = [
     "FaceSheet",
     "Section",
+    "columns",
+    "face_map",
     "figure",
     "fold",
     "heading",

@@ -92,6 +92,13 @@ def row(*blocks: Markup) -> Markup:
     return Markup('<div class="row">{}</div>').format(join(blocks))
 
 
+def columns(*blocks: Markup) -> Markup:
+    """Blocks in columns of one width, or under each other where the window is narrow."""
+    return Markup('<div class="columns">{}</div>').format(
+        join(Markup("<div>{}</div>").format(block) for block in blocks)
+    )
+
+
 def slug(*words: str) -> str:
     """An anchor made of words: lower case, with hyphens.
 

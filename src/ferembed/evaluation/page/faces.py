@@ -29,6 +29,8 @@ class FaceSheet:
     ----------
     name : str
         The sheet's own on its page: other faces, another name.
+    columns : int
+        Faces a row of the picture; each is shown as a square of :attr:`SHOWN` pixels.
     style : Markup
         The picture itself: put it once among the blocks of the page.
     """
@@ -39,7 +41,7 @@ class FaceSheet:
     def __init__(self, images: NDArray[np.uint8], name: str = "faces", side: int = 48) -> None:
         self._count = len(images)
         columns = max(1, min(self.COLUMNS, self._count))
-        self._columns = columns
+        self.columns = columns
         width, height = self.SHOWN * columns, self.SHOWN * max(1, -(-self._count // columns))
         picture = image_uri(_packed(images, columns, side), "webp")
         self.name = f"{slug(name)}-{crc32(picture.encode()):08x}"
@@ -77,8 +79,8 @@ class FaceSheet:
                 one.format(
                     " marked" if mark else "",
                     Markup(caption).striptags(),
-                    self.SHOWN * (number % self._columns),
-                    self.SHOWN * (number // self._columns),
+                    self.SHOWN * (number % self.columns),
+                    self.SHOWN * (number // self.columns),
                     caption,
                 )
                 for number, caption, mark in zip(numbers.tolist(), below, framed, strict=True)

@@ -51,6 +51,15 @@ def figure_or_place(ax: Axes | None, size: tuple[float, float]) -> Figure | SubF
     return figure.add_subfigure(place)
 
 
+def legend_above(ax: Axes, columns: int, title: str = "") -> None:
+    """A legend over the axes, so that nothing that is drawn runs behind it, and the title over the legend."""
+    labels = ax.get_legend_handles_labels()[1]
+    ax.legend(fontsize=8, ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
+    rows = [labels[start : start + columns] for start in range(0, len(labels), columns)]
+    lines = sum(max(label.count("\n") + 1 for label in row) for row in rows)
+    ax.set_title(title, fontsize=10, pad=10 + 14 * lines)
+
+
 def ink() -> Any:
     """The colour of text, so that a picture suits a dark page too."""
     from matplotlib import rcParams
@@ -81,12 +90,20 @@ def palette() -> dict[str, str]:
 
 
 def class_colours(classes: Sequence[Any]) -> list[str]:
-    """One colour a class: the emotion's own, or the next of the palette that no class of these owns."""
+    """One colour a class: the emotion's own, or the next of the palette that no class of these owns.
+
+    Where the palette is too small, the others have hues all around the circle, in three depths.
+    """
+    from matplotlib.colors import hsv_to_rgb, to_hex
+
     colours = palette()
     names = [canonical(str(name)) for name in classes]
-    spare = [colour for name, colour in colours.items() if name not in names] or list(colours.values())
+    spare = [colour for name, colour in colours.items() if name not in names]
     strangers = [name for name in names if name not in colours]
-    return [colours.get(name) or spare[strangers.index(name) % len(spare)] for name in names]
+    if (count := len(strangers)) > len(spare):
+        depths = ((1.0, 0.85), (0.55, 0.95), (0.9, 0.5))
+        spare = [to_hex(tuple(hsv_to_rgb((place / count, *depths[place % 3])))) for place in range(count)]
+    return [colours.get(name) or spare[strangers.index(name)] for name in names]
 
 
 def class_markers(classes: Sequence[Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from ferembed.evaluation.metrics import ClassMetrics, Metrics
-from ferembed.evaluation.plots.canvas import LINES, axes_or_new, ink
+from ferembed.evaluation.plots.canvas import LINES, axes_or_new, ink, legend_above
 from ferembed.evaluation.plots.text import plain
 
 if TYPE_CHECKING:
@@ -40,38 +40,39 @@ def plot_classes(
     else:
         bars = {name: (each, figure) for name, each in metrics.items()}
     names = list(next(iter(bars.values()))[0].per_class)
-    ax = axes_or_new(ax, (1.5 + 0.95 * len(names), 4.0))
+    ax = axes_or_new(ax, (6.5, 1.2 + (0.16 + 0.14 * len(bars)) * len(names)))
     width = 0.8 / len(bars)
     for place, (label, (each, field)) in enumerate(bars.items()):
-        left = np.arange(len(names)) + (place - (len(bars) - 1) / 2) * width
-        heights, whiskers = _heights([each.per_class[name] for name in names], field)
-        ax.bar(
-            left,
-            heights,
+        middle = np.arange(len(names)) + (place - (len(bars) - 1) / 2) * width
+        lengths, whiskers = _lengths([each.per_class[name] for name in names], field)
+        ax.barh(
+            middle,
+            lengths,
             0.92 * width,
-            label=plain(label if label != "f1" else "F1"),
+            label=plain(label if label != "f1" else "F1", 40),
             color=LINES[place % len(LINES)],
             hatch=HATCHES[place % len(HATCHES)],
             edgecolor="white",
             linewidth=0,
         )
-        ax.errorbar(left, heights, whiskers, fmt="none", ecolor=ink(), elinewidth=1, capsize=2)
-    ax.set_xticks(range(len(names)), [plain(name) for name in names])
-    ax.set(ylim=(0, 1.02), ylabel="share" if isinstance(metrics, Metrics) else ("F1" if figure == "f1" else figure))
-    ax.margins(x=0.02)
-    ax.grid(axis="y", alpha=0.3)
+        ax.errorbar(lengths, middle, xerr=whiskers, fmt="none", ecolor=ink(), elinewidth=1, capsize=2)
+    ax.set_yticks(range(len(names)), [plain(name, 24) for name in names])
+    ax.invert_yaxis()
+    ax.set(xlim=(0, 1.02), xlabel="share" if isinstance(metrics, Metrics) else ("F1" if figure == "f1" else figure))
+    ax.margins(y=0.02)
+    ax.grid(axis="x", alpha=0.3)
     ax.set_axisbelow(True)
-    ax.legend(fontsize=8, ncols=len(bars), loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    legend_above(ax, min(3, len(bars)))
     return ax
 
 
-def _heights(classes: list[ClassMetrics], field: ClassFigure) -> tuple[list[float], np.ndarray[tuple[int, int]]]:
-    """Heights, and how far the whiskers reach below and above them, (2, c)."""
-    heights, reach = [], np.zeros((2, len(classes)))
+def _lengths(classes: list[ClassMetrics], field: ClassFigure) -> tuple[list[float], np.ndarray[tuple[int, int]]]:
+    """Lengths, and how far the whiskers reach below and above them, (2, c)."""
+    lengths, reach = [], np.zeros((2, len(classes)))
     for place, each in enumerate(classes):
         value = getattr(each, field)
-        heights.append(np.nan if value is None else value)
+        lengths.append(np.nan if value is None else value)
         if value is not None and field in each.intervals:
             low, high = each.intervals[field]
             reach[:, place] = max(0.0, value - low), max(0.0, high - value)
-    return heights, reach
+    return lengths, reach

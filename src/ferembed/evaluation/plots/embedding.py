@@ -10,17 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ferembed.evaluation.metrics import class_codes
 from ferembed.evaluation.plots.canvas import axes_or_new, class_colours, class_markers, ink
+from ferembed.evaluation.plots.insets import room_for_insets, set_in, spread_out
 from ferembed.evaluation.plots.text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INSETS = 12
 STEPS = 500
 """Of t-SNE. On 1,500 faces of FER2013 twice as many keep neighbours no better (trustworthiness 0.992 either way)."""
+TOLD_APART = 12
+"""Classes that colours and markers tell apart."""
 DIGITS = 5
 """Decimals that tell two embeddings apart; t-SNE asked about copies of one crashes the process."""
-_GAP = (0.085, 0.105)
 
 
 def project_embedding(
@@ -96,6 +97,8 @@ def plot_embedding(
 ) -> Axes:
     """A map of faces in the colour and marker of their class; faces named wrongly are ringed, and some are shown.
 
+    Where there are more than :data:`TOLD_APART` classes, the number of each stands amid its faces.
+
     Parameters
     ----------
     embeddings : array-like of float, shape (n, d) or (n, 2)
@@ -106,7 +109,8 @@ def plot_embedding(
     predicted : array-like of shape (n,), optional
         Classes named by a recogniser.
     images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3), optional
-        Up to 12 misclassified faces, far enough from each other, are set into the map: "true > predicted" above each.
+        Up to 12 misclassified faces, from all over the map, stand beside it, joined to their points by a line: "true >
+        predicted" beneath each. Axes that are too small for that show fewer, or none.
     ax : matplotlib Axes, optional
     method, seed
         As for :func:`project_embedding`.
@@ -114,66 +118,35 @@ def plot_embedding(
     vectors = np.asarray(embeddings, dtype=np.float32)
     points = vectors if vectors.shape[1:] == (2,) else project_embedding(vectors, method=method, seed=seed)
     codes = class_codes(labels, classes)
-    ax = axes_or_new(ax, (9.0, 8.0))
+    ax = axes_or_new(ax, (10.0, 8.0 + 0.2 * -(-(len(classes) + 1) // 4)))
+    many = len(classes) > TOLD_APART
     for code, (colour, marker) in enumerate(zip(class_colours(classes), class_markers(classes), strict=True)):
         x, y = points[codes == code].T
-        ax.scatter(x, y, s=14, c=colour, marker=marker, linewidths=0, alpha=0.8, label=plain(classes[code]))
+        label = plain(f"{code} {classes[code]}" if many else classes[code], 28)
+        ax.scatter(x, y, s=14, c=colour, marker=marker, linewidths=0, alpha=0.8, label=label)
+        if many and len(x):
+            _number(ax, code, float(np.median(x)), float(np.median(y)))
     ax.set(xticks=[], yticks=[])
-    ax.margins(0.07)
+    ax.margins(0.05)
     if predicted is not None:
         answers = class_codes(predicted, classes)
         wrong = np.flatnonzero(codes != answers)
         x, y = points[wrong].T
         ax.scatter(x, y, s=42, facecolors="none", edgecolors=ink(), linewidths=0.35, label="named wrongly")
         if images is not None:
-            _inset(ax, points, images, wrong, codes, answers, classes)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9, markerscale=1.6)
+            low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-9)
+            shown = wrong[spread_out((points[wrong] - low) / span, room_for_insets(ax))]
+            captions = [plain(f"{classes[codes[row]]} >\n{classes[answers[row]]}", 16) for row in shown]
+            colours = class_colours(classes)
+            set_in(ax, points[shown], images[shown], captions, [colours[codes[row]] for row in shown])
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=4, frameon=False, fontsize=8, markerscale=1.6)
     return ax
 
 
-def _inset(
-    ax: Axes,
-    points: NDArray[np.float32],
-    images: NDArray[np.uint8],
-    wrong: NDArray[np.int64],
-    codes: NDArray[np.intp],
-    answers: NDArray[np.intp],
-    classes: Sequence[Any],
-) -> None:
-    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+def _number(ax: Axes, code: int, x: float, y: float) -> None:
+    """The number of a class in the middle of its faces, legible on any ground."""
+    from matplotlib import rcParams
+    from matplotlib.patheffects import withStroke
 
-    colours = class_colours(classes)
-    low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-9)
-    for row in _apart((points[wrong] - low) / span):
-        face = wrong[row]
-        image = OffsetImage(images[face], zoom=34 / images.shape[1], cmap="gray", norm=None)
-        image.image.set_clim(0, 255)
-        frame = {"edgecolor": colours[codes[face]], "linewidth": 2.0, "facecolor": "none"}
-        ax.add_artist(AnnotationBbox(image, tuple(points[face]), pad=0.1, bboxprops=frame))
-        ax.annotate(
-            plain(f"{classes[codes[face]]} > {classes[answers[face]]}"),
-            tuple(points[face]),
-            xytext=(0, 22),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=6,
-            zorder=5,
-            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
-            color="black",
-        )
-
-
-def _apart(places: NDArray[np.float32]) -> list[int]:
-    """Up to :data:`INSETS` places of the unit square, each as far as can be from those before, none overlapping."""
-    chosen: list[int] = []
-    if not len(places):
-        return chosen
-    scaled = places / np.array(_GAP)
-    distance = np.full(len(places), np.inf)
-    candidate = int(np.abs(places - 0.5).sum(axis=1).argmin())
-    while len(chosen) < INSETS and distance[candidate] >= 1:
-        chosen.append(candidate)
-        distance = np.minimum(distance, np.abs(scaled - scaled[candidate]).max(axis=1))
-        candidate = int(distance.argmax())
-    return chosen
+    halo = withStroke(linewidth=2.5, foreground=rcParams["axes.facecolor"])
+    ax.text(x, y, str(code), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=[halo], zorder=4)
