@@ -113,15 +113,19 @@ def test_a_run_that_collapsed_has_its_report(tmp_path):
 
 
 @pytest.mark.filterwarnings("error:Glyph")
-def test_names_may_hold_any_sign(tmp_path):
+def test_names_may_hold_any_sign_and_be_long(tmp_path, browser):
     faces = FACES.with_labels(FACES.labels, ODD)
-    run = make_run(tmp_path / "$a^{$", 0, faces=faces)
+    run = make_run(tmp_path / f"$a^{{$_{'long_' * 20}", 0, faces=faces)
     write_report(run, faces, tmp_path / "report.html", split="test", resamples=5)
     html = text(tmp_path / "report.html")
     assert "&lt;b&gt;&amp;" in html
     assert "<b>&" not in html
     anchors = re.findall(r'<div class="cell" id="([^"]*)"', html)
     assert len(set(anchors)) == len(anchors) > 20
+    browser.set_window_size(500, 1000)
+    browser.get((tmp_path / "report.html").as_uri())
+    wide, room = browser.execute_script("let r = document.documentElement; return [r.scrollWidth, r.clientWidth]")
+    assert wide <= room
     audit(faces.subset(np.arange(100)), out=tmp_path / "audit")
     assert "100 faces" in text(tmp_path / "audit" / "audit.html")
 

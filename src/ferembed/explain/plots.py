@@ -57,7 +57,8 @@ def plot_saliency(
         title = f"{predicted}; map of {target} {saliency.probability[row]:.0%}"
     wrong = truth is not None and truth != predicted
     if truth is not None:
-        title = f"{'✗ ' if wrong else ''}{title} · true: {truth}"
+        joint = " · " if len(title) + len(truth) < _LETTERS - 10 else "\n"
+        title = f"{'✗ ' if wrong else ''}{title}{joint}true: {truth}"
     ax.set_title(plain(title, _LETTERS), fontsize=_TITLE, color=ORANGE if wrong else ink())
     return ax
 

@@ -139,11 +139,11 @@ def _surest(chosen: NDArray[np.bool_], confidence: NDArray[np.float64]) -> Rows:
 
 
 def _matrix(classes: Sequence[str], cells: dict[tuple[int, int], _Cell], caption: str) -> Markup:
-    top = Markup("").join(Markup('<th scope="col">{}</th>').format(name) for name in classes)
+    top = Markup("").join(Markup('<th scope="col"><span>{}</span></th>').format(name) for name in classes)
     lines = []
     for i, name in enumerate(classes):
         shown = Markup("").join(_square(cells[i, j], _anchor(i, j)) for j in range(len(classes)))
-        lines.append(Markup('<tr><th scope="row">{}</th>{}</tr>').format(name, shown))
+        lines.append(Markup('<tr><th scope="row"><span>{}</span></th>{}</tr>').format(name, shown))
     panels = [
         _panel(_anchor(i, j), f"{classes[i]}, called {classes[j]}", cell.faces)
         for (i, j), cell in cells.items()

@@ -168,5 +168,5 @@ def _reliability(answers: Answers, name: str) -> Markup:
     proba = answers.probabilities["vote"]
     curve = reliability_curve(proba.max(axis=1), most_probable(proba) == answers.codes)
     whose = f"The vote of {name}" if name else "The vote"
-    caption = f"{whose}: below the diagonal it is too sure, above it not sure enough."
+    caption = f"{whose}: where a bar ends below its mark it is too sure, above it not sure enough."
     return figure(lambda: plot_reliability(curve), caption)

@@ -94,14 +94,15 @@ def class_colours(classes: Sequence[Any]) -> list[str]:
 
     Where the palette is too small, the others have hues all around the circle, in three depths.
     """
-    from matplotlib.colors import hsv_to_rgb, to_hex
+    from matplotlib.colors import hsv_to_rgb, to_hex, to_rgb
 
     colours = palette()
     names = [canonical(str(name)) for name in classes]
     spare = [colour for name, colour in colours.items() if name not in names]
     strangers = [name for name in names if name not in colours]
     if (count := len(strangers)) > len(spare):
-        depths = ((1.0, 0.85), (0.55, 0.95), (0.9, 0.5))
+        light = sum(to_rgb(ink())) < 1.5
+        depths = ((1.0, 0.85), (0.55, 0.95), (0.9, 0.5)) if light else ((0.8, 1.0), (0.4, 0.95), (0.7, 0.75))
         spare = [to_hex(tuple(hsv_to_rgb((place / count, *depths[place % 3])))) for place in range(count)]
     return [colours.get(name) or spare[strangers.index(name)] for name in names]
 

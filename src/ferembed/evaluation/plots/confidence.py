@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.evaluation.calibration import ReliabilityCurve
-from ferembed.evaluation.plots.canvas import BLUE, ORANGE, PALE, axes_or_new, dress_line, ink, legend_above
+from ferembed.evaluation.plots.canvas import ORANGE, PALE, axes_or_new, dress_line, ink, legend_above
 from ferembed.evaluation.plots.text import plain
 from ferembed.evaluation.selective import RiskCoverageCurve
 
@@ -29,7 +29,7 @@ def plot_reliability(curve: ReliabilityCurve, ax: Axes | None = None) -> Axes:
     left, width = curve.edges[places], np.diff(curve.edges)[places]
     middle = left + width / 2
     ax.bar(left, curve.accuracy, width, align="edge", color=PALE, alpha=0.5, linewidth=0, label="accuracy")
-    ax.errorbar(middle, curve.accuracy, _reach(curve), fmt="none", ecolor=BLUE, elinewidth=1.2, capsize=2)
+    ax.errorbar(middle, curve.accuracy, _reach(curve), fmt="none", ecolor=ink(), elinewidth=1.2, capsize=2)
     ax.hlines(curve.confidence, left, left + width, color=ORANGE, linewidth=2.5, zorder=3, label="mean confidence")
     ax.plot([0, 1], [0, 1], color=ink(), linestyle="--", linewidth=1, label="calibrated")
     for place, count in zip(middle, curve.count, strict=True):

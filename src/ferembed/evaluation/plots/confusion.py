@@ -15,6 +15,9 @@ from ferembed.evaluation.plots.text import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MANY = 12
+"""Classes from which on cells are small, and those of zeros empty."""
+
 
 def plot_confusion(
     y_true: ArrayLike,
@@ -113,17 +116,21 @@ def _matrix(
     colours: str = "Blues",
     below: NDArray[np.int64] | None = None,
 ) -> Axes:
-    side = 1.6 + 0.75 * len(classes)
+    many = len(classes) > MANY
+    side = 1.6 + (0.5 if many else 0.75) * len(classes)
     ax = axes_or_new(ax, (side, side))
     shown = ax.imshow(values, cmap=colours, vmin=vmin, vmax=vmax)
-    names = [plain(name) for name in classes]
+    names = [plain(name, 18) for name in classes]
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(names)), names)
     for (row, column), value in np.ndenumerate(values):
+        if many and not value:
+            continue
         red, green, blue, _ = shown.to_rgba(value)
         colour = text_on(red, green, blue)
         lift = 0.0 if below is None else 0.12
-        ax.text(column, row - lift, written[row][column], ha="center", va="center", color=colour)
+        size = 8 if many else 10
+        ax.text(column, row - lift, written[row][column], ha="center", va="center", color=colour, fontsize=size)
         if below is not None:
             sign = "+," if vmin < 0 else ","
             number = f"{below[row, column]:{sign}}" if below[row, column] else "0"
