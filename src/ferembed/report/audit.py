@@ -45,12 +45,11 @@ def audit_summary(faces: FaceDataset, answers: Answers, copies: Copies | bool | 
 
 
 def _counts(faces: FaceDataset) -> Markup:
-    rows = []
-    for split in faces.split_names:
-        part = faces.split(split)
-        counts = part.class_counts().values()
-        rows.append([split, f"{len(part):,}", *(f"{count:,}" for count in counts), f"{int(part.blank.sum()):,}"])
-    return table(["split", "images", *faces.classes, "blank"], rows, caption="Images of each class.")
+    parts = [faces.split(split) for split in faces.split_names]
+    counts = np.array([[*part.class_counts().values(), len(part), part.blank.sum()] for part in parts]).T
+    names = [*faces.classes, Markup("<em>all</em>"), Markup("<em>of them blank</em>")]
+    rows = [[name, *(f"{count:,}" for count in line)] for name, line in zip(names, counts, strict=True)]
+    return table(["class", *faces.split_names], rows, caption="Images of each class.")
 
 
 def _identical(answers: Answers) -> list[Markup]:

@@ -32,8 +32,8 @@ def plot_reliability(curve: ReliabilityCurve, ax: Axes | None = None) -> Axes:
     ax.errorbar(middle, curve.accuracy, _reach(curve), fmt="none", ecolor=ink(), elinewidth=1.2, capsize=2)
     ax.hlines(curve.confidence, left, left + width, color=ORANGE, linewidth=2.5, zorder=3, label="mean confidence")
     ax.plot([0, 1], [0, 1], color=ink(), linestyle="--", linewidth=1, label="calibrated")
-    for place, count in zip(middle, curve.count, strict=True):
-        ax.text(place, 0.01, f"{count:,}", rotation=90, ha="center", va="bottom", fontsize=6)
+    for place, count in zip(middle + 0.1 * width, curve.count, strict=True):
+        ax.text(place, 0.01, f"{count:,}", rotation=90, ha="left", va="bottom", fontsize=6)
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence", ylabel="accuracy, and the bin's rows")
     legend_above(ax, 3, f"expected calibration error {curve.error:.3f}, {curve.count.sum():,} rows")
     return ax
