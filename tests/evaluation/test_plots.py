@@ -235,7 +235,7 @@ def written_in(picture):
     figure.canvas.draw()
     texts = [text.get_text() for text in figure.findobj(Text)]
     assert not any(text.replace(r"\$", "").count("$") for text in texts)
-    return " ".join(texts).replace(r"\$", "$")
+    return " ".join(" ".join(texts).split()).replace(r"\$", "$")
 
 
 @pytest.mark.filterwarnings("error")

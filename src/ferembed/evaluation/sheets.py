@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+LETTERS = 18
+"""Letters of a caption on one line."""
+
 
 def plot_faces(
     images: NDArray[Any], captions: Sequence[str] | None = None, ax: Axes | None = None, *, columns: int = 8
@@ -27,11 +30,11 @@ def plot_faces(
     ----------
     images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
     captions : sequence of str, optional
-        One line or more above each face.
+        One line or more above each face; long ones are wrapped.
     ax : matplotlib Axes, optional
         A subplot whose place the sheet takes.
     columns : int
-        Faces a row.
+        Faces a row at most.
 
     Returns
     -------
@@ -39,15 +42,17 @@ def plot_faces(
     """
     if captions is not None and len(captions) != len(images):
         raise ValueError(f"{len(images)} images need as many captions, not {len(captions)}.")
+    columns = max(1, min(columns, len(images)))
     rows = max(1, math.ceil(len(images) / columns))
-    lines = max((caption.count("\n") + 1 for caption in captions), default=0) if captions else 0
+    titles = [plain(caption, LETTERS) for caption in captions or ()]
+    lines = max((title.count("\n") + 1 for title in titles), default=0)
     figure = figure_or_place(ax, (1.3 * columns, (1.3 + 0.2 * lines) * rows))
     for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.set_axis_off()
         if place < len(images):
             axes.imshow(images[place], cmap="gray", vmin=0, vmax=255)
-            if captions:
-                axes.set_title(plain(captions[place]), fontsize=8)
+            if titles:
+                axes.set_title(titles[place], fontsize=8)
     return figure
 
 

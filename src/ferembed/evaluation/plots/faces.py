@@ -120,6 +120,6 @@ def surest_mistakes(proba: NDArray[np.float64], codes: NDArray[Any]) -> NDArray[
 def _face(axes: Axes, image: NDArray[np.uint8], title: str, weight: str = "normal") -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=[])
-    axes.set_title(plain(title), fontsize=8, fontweight=weight)
+    axes.set_title(plain(title, 16), fontsize=8, fontweight=weight)
     for side in axes.spines.values():
         side.set_visible(False)
