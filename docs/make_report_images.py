@@ -24,7 +24,7 @@ SIZE = (1180, 1560)
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
     faces = fe.drawn_faces(3000, label_noise=0.05)
-    recipe = fe.Recipe.named("drawn").override({"epochs": 8})
+    recipe = fe.Recipe.named("drawn").override({"epochs": 20})
     plain = recipe.override({"losses": [{"name": "cross_entropy", "label_smoothing": 0.1}]})
     for name, each in {"cross-entropy": plain, "with-supcon": recipe}.items():
         fe.train(each, faces.split("train"), faces.split("validation"), folder / name)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
 from ferembed.evaluation.metrics import confusion_counts
-from ferembed.evaluation.page import FaceSheet, heading, join, note, table
+from ferembed.evaluation.page import FaceSheet, heading, join, note, row, table
 from ferembed.evaluation.page.style import text_on_share
 
 SHOWN = 96
@@ -50,7 +50,8 @@ def confusion_matrix(answers: Answers) -> Markup:
         for (i, j), rows in groups.items()
     }
     caption = "Rows: the true class. Columns: what the vote calls it. Click a cell to see its faces."
-    return join([faces.sheet.style, _largest(classes, counts, shares), _matrix(classes, cells, caption)])
+    shown = row(_largest(classes, counts, shares), _matrix(classes, cells, caption))
+    return join([faces.sheet.style, shown, *_panels(classes, cells)])
 
 
 def difference_matrix(first: Answers, second: Answers, names: Sequence[str]) -> Markup:
@@ -82,7 +83,7 @@ def difference_matrix(first: Answers, second: Answers, names: Sequence[str]) -> 
         "beneath. More is better on the diagonal, fewer elsewhere. Click a cell to see the faces that only one of the "
         "two puts there."
     )
-    return join([faces.sheet.style, _matrix(classes, cells, caption)])
+    return join([faces.sheet.style, _matrix(classes, cells, caption), *_panels(classes, cells)])
 
 
 def _largest(classes: Sequence[str], counts: NDArray[np.int64], shares: NDArray[np.float64]) -> Markup:
@@ -144,15 +145,19 @@ def _matrix(classes: Sequence[str], cells: dict[tuple[int, int], _Cell], caption
     for i, name in enumerate(classes):
         shown = Markup("").join(_square(cells[i, j], _anchor(i, j)) for j in range(len(classes)))
         lines.append(Markup('<tr><th scope="row"><span>{}</span></th>{}</tr>').format(name, shown))
-    panels = [
+    return Markup(
+        '<div class="scroll matrices"><table class="matrix{}"><caption>{}</caption>'
+        "<thead><tr><td></td>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>"
+    ).format(" many" if len(classes) > MANY else "", caption, top, join(lines))
+
+
+def _panels(classes: Sequence[str], cells: dict[tuple[int, int], _Cell]) -> list[Markup]:
+    """The faces of each cell, which are hidden until it is clicked."""
+    return [
         _panel(_anchor(i, j), f"{classes[i]}, called {classes[j]}", cell.faces)
         for (i, j), cell in cells.items()
         if cell.faces is not None
     ]
-    return Markup(
-        '<div class="scroll matrices"><table class="matrix{}"><caption>{}</caption>'
-        "<thead><tr><td></td>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>\n{}"
-    ).format(" many" if len(classes) > MANY else "", caption, top, join(lines), join(panels))
 
 
 def _anchor(true: int, called: int) -> str:
