@@ -9,6 +9,7 @@ import pytest
 from matplotlib import rc_context
 from matplotlib.offsetbox import AnnotationBbox
 from matplotlib.text import Text
+from scipy.stats import binomtest
 
 from ferembed.evaluation import (
     evaluate_probabilities,
@@ -127,12 +128,9 @@ def test_reliability_bars_are_accuracies_with_their_intervals_and_confidence_is_
     for place, (bar, n, share) in enumerate(zip(bars, curve.count, curve.accuracy, strict=True)):
         left, right = bar.get_x(), bar.get_x() + bar.get_width()
         assert left - 1e-9 <= curve.confidence[place] <= right + 1e-9
-        z, middle = 1.959964, (left + right) / 2
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)  # Wilson 1927
-        reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-        np.testing.assert_allclose(
-            whiskers.get_segments()[place], [[middle, centre - reach], [middle, centre + reach]], atol=1e-6
-        )
+        middle, exact = (left + right) / 2, binomtest(round(share * n), int(n)).proportion_ci(method="exact")
+        segment = whiskers.get_segments()[place]
+        np.testing.assert_allclose(segment, [[middle, exact.low], [middle, exact.high]], atol=1e-6)
         sure = curve.confidence[place]
         np.testing.assert_allclose(marks.get_segments()[place], [[left, sure], [right, sure]])
     assert [int(text.get_text().replace(",", "")) for text in ax.texts] == curve.count.tolist()

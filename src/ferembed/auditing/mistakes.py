@@ -24,10 +24,10 @@ def probable_mistakes(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
 
     Faces that are hard to tell have improbable labels, too; slips are those that hardness does not explain. The label
     of a face is taken to be a slip at one rate everywhere, and to follow the face otherwise, as surely as the model
-    does at a temperature that may change by some 20% a nat of its entropy. Rate and temperature are fitted by likelihood, so that
-    where improbable labels get rarer the surer the model is, as they do without slips, the rate comes out as 0; what
-    slips leave is a share of them that no sureness brings down (Bootkrajang and Kabán, "Label-Noise Robust Logistic
-    Regression and Its Applications", 2012, where the noise is part of the likelihood).
+    does at a temperature that may change by some 20% a nat of its entropy. Rate and temperature are fitted by
+    likelihood, so that where improbable labels get rarer the surer the model is, as they do without slips, the rate
+    comes out as 0; what slips leave is a share of them that no sureness brings down (Bootkrajang and Kabán,
+    "Label-Noise Robust Logistic Regression and Its Applications", 2012, where the noise is part of the likelihood).
 
     Parameters
     ----------

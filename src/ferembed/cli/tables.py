@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 from rich.console import Console
@@ -26,6 +26,8 @@ from ferembed.evaluation.wording import (
 from ferembed.ties import most_probable
 from ferembed.training import Recipe
 
+Judged = TypeVar("Judged")
+
 
 def show(content: Any) -> None:
     """Print text or a table as it is, whatever brackets and colons names hold; 118 columns wide or more when piped."""
@@ -45,9 +47,9 @@ def metrics_table(evaluation: Evaluation) -> Table:
     table = Table(title=f"{evaluation.split}", caption=f"{'; '.join(notes)}.\n{CALIBRATION}")
     table.add_column("figure", no_wrap=True)
     judged = []
-    for group, voters in {"all": evaluation.all_images, "without\ncopies": evaluation.without_copies}.items():
+    for group, voters in _groups(evaluation.copies, evaluation.all_images, evaluation.without_copies):
         for name, metrics in voters.items():
-            table.add_column(f"{group}\n{voter_name(name)}", justify="right")
+            table.add_column("\n".join([*group.split(), voter_name(name)]), justify="right")
             judged.append(metrics)
     for field, heading in FIGURES.items():
         table.add_row(heading, *(_with_interval(metrics, field) for metrics in judged))
@@ -73,8 +75,8 @@ def retrieval_table(evaluation: Evaluation) -> Table:
     table.add_column("images")
     for heading in RETRIEVAL_FIGURES.values():
         table.add_column(heading, justify="right")
-    groups = {"all": evaluation.retrieval, "without copies": evaluation.retrieval_without_copies}
-    for heading, metrics in groups.items():
+    groups = _groups(evaluation.copies, evaluation.retrieval, evaluation.retrieval_without_copies)
+    for heading, metrics in groups:
         if metrics is not None:
             table.add_row(heading, *(_with_interval(metrics, field) for field in RETRIEVAL_FIGURES))
     return table
@@ -85,7 +87,7 @@ def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
     notes = f"{comparison.images} images, {comparison.copies} with a copy in a gallery.\n{CALIBRATION}"
     table = _paired(f"{comparison.split}: {second} against {first}", ("images", "voter", "figure"), first, second)
     table.caption = notes
-    for group, voters in {"all": comparison.all_images, "without copies": comparison.without_copies}.items():
+    for group, voters in _groups(comparison.copies, comparison.all_images, comparison.without_copies):
         for place, (voter, paired) in enumerate(voters.items()):
             for line, row in enumerate(_gaps(paired, FIGURES)):
                 table.add_row("" if place or line else group, "" if line else voter_name(voter), *row)
@@ -100,8 +102,7 @@ def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
 def retrieval_comparison_table(comparison: Comparison, first: str, second: str) -> Table:
     """How both embeddings retrieve faces of one expression from their galleries, and whether one has collapsed."""
     table = _paired(f"{comparison.split}: faces as queries against the gallery", ("images", "figure"), first, second)
-    groups = {"all": comparison.retrieval, "without copies": comparison.retrieval_without_copies}
-    for group, paired in groups.items():
+    for group, paired in _groups(comparison.copies, comparison.retrieval, comparison.retrieval_without_copies):
         if paired is not None:
             for line, row in enumerate(_gaps(paired, RETRIEVAL_FIGURES)):
                 table.add_row("" if line else group, *row)
@@ -109,6 +110,11 @@ def retrieval_comparison_table(comparison: Comparison, first: str, second: str) 
     sides = {first: comparison.retrieval.first, second: comparison.retrieval.second}
     table.caption = "\n".join(f"{name}: {COLLAPSED}" for name, metrics in sides.items() if metrics.collapsed) or None
     return table
+
+
+def _groups(copies: int, everything: Judged, fresh: Judged) -> list[tuple[str, Judged]]:
+    """What stands in a table: without copies, both groups of images are one."""
+    return [("all", everything), ("without copies", fresh)] if copies else [("all", everything)]
 
 
 def _paired(title: str, headings: Sequence[str], first: str, second: str) -> Table:

@@ -113,7 +113,8 @@ def _doubtful(answers: Answers) -> list[Markup]:
     one = Markup("{}<br>or {}?<br>row {}")
     captions = [one.format(*each) for each in zip(top.given, top.suggested, top.ids, strict=True)]
     sentence = (
-        f"The {len(top)} labels of this split that the vote contradicts most, weighed by confident learning (Northcutt "
-        "et al. 2021). Mistakes of the recogniser are among them: look before you change a label."
+        f"The {len(top)} most doubtful of {len(issues):,} labels of this split that the vote contradicts; "
+        f"{issues.estimated:,} are estimated to be slips, wrong whatever the face shows. Mistakes of the recogniser "
+        "are among the others: look before you change a label."
     )
     return [heading("Doubtful labels"), note(sentence), *_shown(faces, top.ids, captions, "doubtful")]

@@ -15,6 +15,7 @@ from ferembed.assessment import Answers
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation import (
     Metrics,
+    collapsed,
     plot_classes,
     plot_embedding,
     plot_reliability,
@@ -27,7 +28,7 @@ from ferembed.evaluation import (
 from ferembed.evaluation.page import FaceSheet, face_map, figure, note, row
 from ferembed.evaluation.plots.training import METRICS
 from ferembed.evaluation.selective import RiskCoverageCurve
-from ferembed.evaluation.wording import voter_name
+from ferembed.evaluation.wording import COLLAPSED, voter_name
 from ferembed.explain import explain_similarity, plot_similarity_saliency
 from ferembed.explain.plots import plot_cases, surest_cases
 from ferembed.models.weights import shipped_names
@@ -69,6 +70,8 @@ def embedding_map(answers: Answers, seed: int = 0) -> list[Markup]:
     count = len(answers.codes)
     if count < 4:
         return [note("A map needs four faces or more.")]
+    if collapsed(answers.embeddings):
+        return [note(COLLAPSED)]
     rows = _drawn(count, seed)
     points = project_embedding(answers.embeddings[rows], seed=seed)
     names = np.array(answers.classes)

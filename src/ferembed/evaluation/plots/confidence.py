@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.evaluation.calibration import ReliabilityCurve
+from ferembed.evaluation.intervals import share_interval
 from ferembed.evaluation.plots.canvas import ORANGE, PALE, axes_or_new, dress_line, ink, legend_above
 from ferembed.evaluation.plots.text import plain
 from ferembed.evaluation.selective import RiskCoverageCurve
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 def plot_reliability(curve: ReliabilityCurve, ax: Axes | None = None) -> Axes:
     """The reliability diagram: accuracy against confidence in bins.
 
-    A bar is a bin's accuracy; its whisker is the 95% interval of that share (Wilson 1927), and the number at its foot
-    how many rows the bin holds. A thick line across the bin is its mean confidence: a bar that ends below it is too
-    sure, one that ends above it not sure enough. Bins without rows are left out.
+    A bar is a bin's accuracy; its whisker is the 95% interval of that share (:func:`share_interval`), and the number at
+    its foot how many rows the bin holds. A thick line across the bin is its mean confidence: a bar that ends below it
+    is too sure, one that ends above it not sure enough. Bins without rows are left out.
     """
     ax = axes_or_new(ax, (5.0, 5.4))
     places = np.clip(np.searchsorted(curve.edges, curve.confidence, side="left") - 1, 0, len(curve.edges) - 2)
@@ -41,11 +42,8 @@ def plot_reliability(curve: ReliabilityCurve, ax: Axes | None = None) -> Axes:
 
 def _reach(curve: ReliabilityCurve) -> NDArray[np.float64]:
     """How far the 95% intervals of the accuracies reach below and above them, (2, b)."""
-    from scipy.stats import binomtest
-
-    right = np.rint(curve.accuracy * curve.count).astype(int)
-    tests = [binomtest(k, n).proportion_ci(method="wilson") for k, n in zip(right, curve.count, strict=True)]
-    bounds = np.array([[test.low, test.high] for test in tests]).T
+    right = np.rint(curve.accuracy * curve.count).astype(int).tolist()
+    bounds = np.array([share_interval(k, n) for k, n in zip(right, curve.count.tolist(), strict=True)]).T
     return np.maximum(np.abs(bounds - curve.accuracy), 0.0)
 
 
