@@ -153,7 +153,7 @@ def _labels(report: AuditReport, sheets: _Sheets) -> Section:
     captions = [f"{given} → {new}" for given, new in zip(top.given, top.suggested, strict=True)]
     doubted = (
         f"{len(labels):,} labels are doubted: another class is more probable by the other faces. "
-        f"{labels.estimated:,} of all labels are estimated to be slips, wrong whatever the face shows; other doubts "
+        f"Slips, labels that are wrong whatever the face shows, are estimated at {labels.estimated:,}; other doubts "
         "are confusions of faces that are hard to tell, the annotators' or the recogniser's."
     )
     few = f"Not judged, since they have too few faces: {', '.join(labels.unjudged)}." if labels.unjudged else ""

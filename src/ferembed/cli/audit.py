@@ -40,7 +40,7 @@ def command(data: Data, run: Run = None, out: Out = Path("audit"), classes: Clas
     if report.labels is None:
         show(f"labels: left unjudged. {COLLAPSED}" if report.collapsed else f"labels: left unjudged, since {unfit}.")
     else:
-        show(f"labels: {len(report.labels):,} doubted, of all {report.labels.estimated:,} estimated to be slips")
+        show(f"labels: {len(report.labels):,} doubted; slips are estimated at {report.labels.estimated:,}")
         if report.labels.unjudged:
             show(f"labels: of too few faces to be judged: {', '.join(report.labels.unjudged)}")
         if report.labels.learnt:
