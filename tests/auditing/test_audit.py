@@ -205,7 +205,7 @@ def test_a_face_like_no_other_is_unusual():
 def test_the_picture_of_the_balance_shows_every_count():
     axes = plot_balance(audit(FACES).balance)
     assert len(axes.patches) == 21
-    assert sum(bar.get_height() for bar in axes.patches) == 284
+    assert sum(bar.get_width() for bar in axes.patches) == 284
 
 
 def test_the_picture_of_the_balance_holds_any_number_of_splits():

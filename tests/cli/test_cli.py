@@ -93,8 +93,9 @@ def test_training_again_returns_at_once(tree, run):
 def test_evaluate_prints_every_voter_and_writes_json(tree, run, tmp_path):
     shown = ferembed("evaluate", run, tree, "--split", "test", "--json", tmp_path / "out.json")
     headings = ("top-2 accuracy", "balanced accuracy", "macro F1", "AUROC", "NLL", "ECE", "squared CE")
-    for word in ("softmax", "k-NN", "vote", "without copies", *headings):
+    for word in ("softmax", "k-NN", "vote", "0 with a copy in the gallery", *headings):
         assert word in shown
+    assert "without copies" not in shown
     assert "…" not in shown
     figures = json.loads((tmp_path / "out.json").read_text())
     assert figures["split"] == "test"
@@ -358,7 +359,9 @@ def test_audit_doubts_labels_with_the_shipped_one_where_it_knows_their_classes(h
 
 
 def test_audit_says_that_faces_the_recogniser_learnt_are_less_doubted(run, tree, here):
-    assert "210 of these faces taught the recogniser" in told("audit", tree, "--out", here, "--run", run)
+    shown = told("audit", tree, "--out", here, "--run", run)
+    assert "210 of these faces taught the encoder, which doubts" in shown
+    assert "wrote copies.csv, labels.csv, near_copies.csv, outliers.csv in" in shown
 
 
 @pytest.mark.parametrize(

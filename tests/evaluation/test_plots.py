@@ -243,6 +243,12 @@ def test_names_are_written_as_they_are(tmp_path):
         assert all(name in shown for name in ("$5", "$a^{$", "[performing arts]"))
 
 
+def test_a_name_that_begins_with_an_underscore_is_in_the_legend():
+    curve = risk_coverage_curve([0.9, 0.8, 0.7], [True, False, True])
+    legend = plot_risk_coverage({"_ours": curve, "theirs": curve}).get_legend()
+    assert [text.get_text().split()[0] for text in legend.get_texts()] == ["_ours", "theirs"]
+
+
 def test_long_names_are_wrapped_where_their_parts_join():
     assert plain("very_long_class_name of a_data_set", 16) == "very_long_class_\nname of a_data_\nset"
     assert plain("runs/first/second", 12) == "runs/first/\nsecond"

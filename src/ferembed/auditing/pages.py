@@ -46,25 +46,27 @@ def plot_balance(balance: Balance, ax: Axes | None = None) -> Axes:
     """Faces of each class, a panel of bars for each split."""
     from matplotlib.figure import Figure
 
-    axes = ax if ax is not None else Figure(figsize=(7, 3.2), layout="constrained").add_subplot()
-    width = 0.8 / max(len(balance.splits), 1)
+    tall = 1 + (0.12 + 0.14 * len(balance.splits)) * len(balance.classes)
+    axes = ax if ax is not None else Figure(figsize=(7, tall), layout="constrained").add_subplot()
+    height = 0.8 / max(len(balance.splits), 1)
+    colours = [COLOURS.get(name, COLOURS["neutral"]) for name in balance.classes]
     for place, (split, counts) in enumerate(zip(balance.splits, balance.counts, strict=True)):
-        left = np.arange(len(balance.classes)) + (place - (len(balance.splits) - 1) / 2) * width
-        colours = [COLOURS.get(name, COLOURS["neutral"]) for name in balance.classes]
-        bars = axes.bar(
-            left,
+        middle = np.arange(len(balance.classes)) + (place - (len(balance.splits) - 1) / 2) * height
+        bars = axes.barh(
+            middle,
             counts,
-            width,
+            height,
             color=colours,
             alpha=1 - 0.7 * place / len(balance.splits),
             edgecolor="grey",
             label=plain(split),
         )
-        axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=6, rotation=90, padding=2)
-    axes.set_xticks(range(len(balance.classes)), [plain(name) for name in balance.classes])
-    axes.set_ylabel("faces")
-    axes.set_title(plain(f"within a class from the left: {', '.join(balance.splits)}"), fontsize=9)
-    axes.margins(y=0.25)
+        axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=6, padding=2)
+    axes.set_yticks(range(len(balance.classes)), [plain(name, 24) for name in balance.classes])
+    axes.invert_yaxis()
+    axes.set_xlabel("faces")
+    axes.set_title(plain(f"within a class from the top: {', '.join(balance.splits)}", 60), fontsize=9)
+    axes.margins(x=0.1)
     return axes
 
 

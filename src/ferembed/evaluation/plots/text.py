@@ -14,7 +14,8 @@ LINES = 3
 def plain(text: object, width: int | None = None) -> str:
     """Text for matplotlib that is shown letter by letter.
 
-    A ``$`` begins no formula, and a sign that matplotlib's font lacks, such as an emoji, is spelled out.
+    A ``$`` begins no formula, an underscore hides no line from a legend, and a symbol that matplotlib's font lacks,
+    such as an emoji, is spelled out.
 
     Parameters
     ----------
@@ -35,6 +36,8 @@ def plain(text: object, width: int | None = None) -> str:
     if width is not None:
         wrapper = _Wrapper(width, max_lines=LINES, placeholder="…")
         written = "\n".join(map(wrapper.fill, written.split("\n")))
+    if written.startswith("_"):
+        written = f"\N{NO-BREAK SPACE}{written}"
     return written.replace("$", r"\$")
 
 
