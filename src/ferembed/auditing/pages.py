@@ -66,7 +66,7 @@ def plot_balance(balance: Balance, ax: Axes | None = None) -> Axes:
     axes.invert_yaxis()
     axes.set_xlabel("faces")
     axes.set_title(plain(f"within a class from the top: {', '.join(balance.splits)}", 60), fontsize=9)
-    axes.margins(x=0.1)
+    axes.margins(x=0.1, y=0.02)
     return axes
 
 
