@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 
 import ferembed as fe
 from ferembed.auditing.candidates import CLOSEST, Candidates, best_of_each_pair
-from ferembed.auditing.copies import _BLOCK, _laid_over, find_copies
+from ferembed.auditing.copies import _BLOCK, _confirmed, _laid_over, find_copies
 from ferembed.auditing.stages import Stages
 
 BLOCKS = 3
@@ -42,8 +42,9 @@ def measure(data: str, folder: Path, size: int, change: Change) -> dict[str, Any
     assert parts[0].stat().st_mtime_ns == written, "the block that was done when the search was killed was done again"
     found = best_of_each_pair([Candidates(**load_file(part)) for part in parts])
     started = time.process_time()
-    pairs = _laid_over(_faces(file), found)["pairs"]
+    laid = _laid_over(_faces(file), found)
     aligned = time.process_time() - started
+    pairs = _confirmed(laid)["pairs"]
     inserted = set(map(tuple, np.sort(made, axis=1).tolist()))
     confirmed = set(map(tuple, np.sort(pairs, axis=1).tolist()))
     compared = np.bincount(found.pairs[:, 0], minlength=BLOCKS * _BLOCK)[: BLOCKS * _BLOCK]
