@@ -17,6 +17,8 @@ CONFUSED = 0.03
 _LEAST = 1e-9
 _BEFORE = 1.0  # rows that what is expected before any was seen counts as
 _BOUNDS = ((-2.0, 2.0), (-0.2, 0.2), (-12.0, 0.0))
+_NO_SLIPS = (*_BOUNDS[:2], (-12.0, -12.0))
+_CRITICAL = 2.706  # of twice the log-likelihood's gain by a rate that cannot be negative, at 5% (Self and Liang 1987)
 
 
 def probable_mistakes(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
@@ -27,7 +29,8 @@ def probable_mistakes(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
     does at a temperature that may change by some 20% a nat of its entropy. Rate and temperature are fitted by
     likelihood, so that where improbable labels get rarer the surer the model is, as they do without slips, the rate
     comes out as 0; what slips leave is a share of them that no sureness brings down (Bootkrajang and Kabán,
-    "Label-Noise Robust Logistic Regression and Its Applications", 2012, where the noise is part of the likelihood).
+    "Label-Noise Robust Logistic Regression and Its Applications", 2012, where the noise is part of the likelihood). A
+    rate that a likelihood-ratio test does not tell from 0 at 5% (Self and Liang 1987) is 0.
 
     Parameters
     ----------
@@ -79,8 +82,13 @@ def probable_mistakes(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
         gradient += _BEFORE * np.array([*fitted[:2], 0.0])
         return float(before - np.log(likelihood).sum()) / len(given), np.asarray(gradient) / len(given)
 
-    found = minimize(loss, np.array([0.0, 0.0, -3.0]), jac=True, method="L-BFGS-B", bounds=_BOUNDS).x
-    right, rate = (sharpened(found)[0] * own).sum(axis=1), 1 / (1 + np.exp(-found[2]))
+    free, none = (
+        minimize(loss, np.array([0.0, 0.0, start]), jac=True, method="L-BFGS-B", bounds=bounds)
+        for start, bounds in ((-3.0, _BOUNDS), (-12.0, _NO_SLIPS))
+    )
+    if 2 * len(given) * (none.fun - free.fun) < _CRITICAL:
+        return np.zeros(len(given))
+    right, rate = (sharpened(free.x)[0] * own).sum(axis=1), 1 / (1 + np.exp(-free.x[2]))
     slip = rate * (1 - right) / others
     return np.asarray(slip / np.maximum((1 - rate) * right + slip, 1e-300))
 
