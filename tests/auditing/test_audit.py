@@ -256,7 +256,6 @@ def test_every_long_stage_says_how_far_it_is(monkeypatch):
         "Laying them over each other",
         "Encoding faces",
         "Fitting without each fold",
-        "Fitting without each fold",
         "Looking at each picture",
         "Looking for odd pictures",
     ]

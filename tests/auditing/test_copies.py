@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -94,6 +94,7 @@ def test_tiles_of_a_photograph_are_no_copies_and_moved_tiles_are():
 
 
 @settings(max_examples=50)
+@example([0.6, 0.66], [0.67])
 @given(
     arrays(np.float64, st.integers(0, 200), elements=st.floats(-0.5, 0.66)),
     arrays(np.float64, st.integers(1, 50), elements=st.floats(0.67, 1)),

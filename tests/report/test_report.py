@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from markupsafe import Markup
+from PIL import Image
 
 from ferembed import DataError, Recognizer, StorageError, audit, drawn_faces, evaluate, write_comparison, write_report
 from ferembed.assessment import answer
 from ferembed.auditing.copies import find_copies
+from ferembed.data import load_folder
 from ferembed.models import Encoder, Network
 from ferembed.pipeline import fingerprint
 from ferembed.report.audit import audit_summary
@@ -149,6 +151,20 @@ def test_neighbours_are_shown_only_if_the_training_faces_are_at_hand(report, run
     html = text(tmp_path / "other.html")
     assert "sheet-neighbours" not in html
     assert "are not in this data" in html
+
+
+def test_faces_of_a_folder_are_named_by_their_files(runs, tmp_path):
+    judged = FACES.split("test")
+    for row in range(len(judged)):
+        folder = tmp_path / "faces" / "test" / judged.classes[judged.labels[row]]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(judged.images[row]).save(folder / f"face {row}.png")
+    write_report(
+        runs[0], load_folder(tmp_path / "faces", image_size=32), tmp_path / "r.html", split="test", resamples=5
+    )
+    html = text(tmp_path / "r.html")
+    assert re.search(r"<br>test/\w+/face \d+\.png", html)
+    assert not re.search(r"row \d", html)
 
 
 def test_the_audit_shows_copies_and_doubtful_labels(report, runs, tmp_path):

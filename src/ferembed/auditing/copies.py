@@ -29,6 +29,7 @@ WRONG, DOUBTFUL = 0.01, 0.1
 """Share that may be look-alikes: of all pairs found, and of those that agree about as little as the least one."""
 
 _TAIL = 0.1
+_NARROWEST = 0.05  # The scale of no tail measured is below 0.06; that of few pairs may come out as anything, even 0.
 
 _SEARCHED = 256
 _ALIGNED = 64
@@ -225,8 +226,8 @@ def least_detail(lookalikes: ArrayLike, promising: ArrayLike) -> float:
     below = np.arctanh(np.asarray(lookalikes, np.float64))
     if not len(below) or not len(found):
         return DETAIL
-    start = np.quantile(below, 1 - _TAIL)
-    spread = max(float(np.mean(below[below >= start] - start)), 1e-9)
+    start = np.quantile(below, 1 - _TAIL, method="inverted_cdf")
+    spread = max(float(np.mean(below[below >= start] - start)), _NARROWEST)
     beyond = (np.arctanh(np.minimum(found, 1 - 1e-9)) - start) / spread
     expected, order = len(below) * _TAIL * np.exp(-beyond), np.arange(len(found))
     near = np.searchsorted(beyond, beyond + 1, side="right") - order

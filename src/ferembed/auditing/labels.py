@@ -118,7 +118,8 @@ def find_label_issues(
     faces : FaceDataset
     embeddings : array-like, shape (n, d), optional
         Unit vectors. Each row's class probabilities are those of a softmax regression fitted without it
-        (:func:`out_of_fold_softmax`), and fitted again with each label weighed by the probability that it is no slip.
+        (:func:`out_of_fold_softmax`); where there are slips, it is fitted again with each label weighed by the
+        probability that it is none.
         The encoder itself may have been trained on these labels: then those that it learnt by heart stay hidden, and
         the list is shorter than it should be; how much, ``learnt`` lets it tell.
     probabilities : array-like, shape (n, c), optional
@@ -154,8 +155,9 @@ def find_label_issues(
         faces, vectors, own, known = faces.subset(kept), vectors[kept], own[kept], known[kept]
         n = len(faces)
         proba = out_of_fold_softmax(vectors, faces.labels, c, groups=own)
-        trusted = 1 - probable_mistakes(proba, faces.labels)
-        proba = out_of_fold_softmax(vectors, faces.labels, c, groups=own, weights=trusted)
+        slips = probable_mistakes(proba, faces.labels)
+        if slips.any():
+            proba = out_of_fold_softmax(vectors, faces.labels, c, groups=own, weights=1 - slips)
     else:
         raise DataError("label issues need embeddings or out-of-fold probabilities of every row.")
     if proba.shape != (n, c):

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, as_probabilities
-from ferembed.evaluation.bootstrap import RESAMPLES, interval, resampled_figures, resampled_means
+from ferembed.estimators.probabilities import Codes, Floats
+from ferembed.evaluation.bootstrap import RESAMPLES, interval, resampled_means
 from ferembed.evaluation.intervals import Interval, mean_interval, p_value, share_difference
-from ferembed.evaluation.metrics import Metrics, among_two, class_codes, evaluate_probabilities
-from ferembed.evaluation.ranking import auroc_difference, one_against_rest
+from ferembed.evaluation.metrics import Metrics, judge, measure
+from ferembed.evaluation.ranking import auroc_difference
 from ferembed.evaluation.retrieval import SHARES, RetrievalMetrics, Retrieved, retrieval_metrics
-from ferembed.evaluation.squared_calibration import calibration_gaps, squared_calibration_difference
+from ferembed.evaluation.squared_calibration import squared_calibration_difference
 from ferembed.ties import most_probable
 
 
@@ -153,22 +153,21 @@ def compare_probabilities(
     Raises
     ------
     ValueError
-        As :func:`evaluate_probabilities` does.
+        If ``resamples`` is below 1, or as :func:`evaluate_probabilities` does.
     """
-    one = evaluate_probabilities(y_true, first, classes, resamples=resamples, seed=seed)
-    two = evaluate_probabilities(y_true, second, classes, resamples=resamples, seed=seed)
-    codes = class_codes(y_true, classes)
-    a, b = as_probabilities(first), as_probabilities(second)
-    right = most_probable(a) == codes, most_probable(b) == codes
-    drawn = [resampled_figures(each, codes, resamples, seed) for each in (a, b)]
-    parts = one_against_rest(b, codes).macro_parts - one_against_rest(a, codes).macro_parts
+    if resamples < 1:
+        raise ValueError(f"a comparison needs one resample or more; got {resamples}.")
+    a, b = (judge(y_true, each, classes, resamples, seed) for each in (first, second))
+    one, two = measure(a, classes), measure(b, classes)
+    right = most_probable(a.proba) == a.codes, most_probable(b.proba) == b.codes
+    parts = b.ranked.macro_parts - a.ranked.macro_parts
     bounds = {
         "accuracy": difference_of_shares(*right),
-        "top2_accuracy": difference_of_shares(among_two(a, codes), among_two(b, codes)),
-        "balanced_accuracy": _difference_of_recalls(*right, codes),
+        "top2_accuracy": difference_of_shares(a.top2, b.top2),
+        "balanced_accuracy": _difference_of_recalls(*right, a.codes),
         "auroc": None if one.auroc is None or two.auroc is None else auroc_difference(two.auroc - one.auroc, parts),
         "ece": None,
-        "squared_ce": squared_calibration_difference(calibration_gaps(a, codes), calibration_gaps(b, codes)),
+        "squared_ce": squared_calibration_difference(a.gaps, b.gaps),
     }
     return PairedMetrics(
         first=one,
@@ -177,11 +176,11 @@ def compare_probabilities(
         differences={
             **{name: with_interval(getattr(one, name), getattr(two, name), each) for name, each in bounds.items()},
             **{
-                name: with_resamples(getattr(one, name), getattr(two, name), drawn[1][name] - drawn[0][name])
+                name: with_resamples(getattr(one, name), getattr(two, name), b.drawn[name] - a.drawn[name])
                 for name in ("macro_f1", "nll", "brier")
             },
         },
-        count=len(codes),
+        count=one.count,
     )
 
 

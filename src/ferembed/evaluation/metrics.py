@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,8 +13,8 @@ from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, l
 from ferembed.evaluation.bootstrap import interval, resampled_figures
 from ferembed.evaluation.calibration import adaptive_calibration_error, expected_calibration_error
 from ferembed.evaluation.intervals import Interval, f1_interval, mean_interval, share_interval
-from ferembed.evaluation.ranking import OneAgainstRest, auroc_interval, one_against_rest
-from ferembed.evaluation.squared_calibration import calibration_gaps
+from ferembed.evaluation.ranking import OneAgainstRest, among_two, auroc_interval, one_against_rest
+from ferembed.evaluation.squared_calibration import CalibrationGaps, calibration_gaps
 from ferembed.ties import most_probable
 
 
@@ -115,6 +115,18 @@ class Metrics:
         return {"primary": self.primary, **asdict(self)}
 
 
+class Judged(NamedTuple):
+    """What the figures of one system, and their differences from another's, are made of."""
+
+    proba: Floats
+    codes: Codes
+    top2: NDArray[np.bool_]
+    ranked: OneAgainstRest
+    gaps: CalibrationGaps
+    drawn: dict[str, Floats]
+    """Of :func:`resampled_figures`; empty where no resamples were asked for."""
+
+
 def evaluate_probabilities(
     y_true: ArrayLike, proba: ArrayLike, classes: Sequence[Any], *, resamples: int = 0, seed: int = 0
 ) -> Metrics:
@@ -158,6 +170,11 @@ def evaluate_probabilities(
     >>> metrics.accuracy, round(metrics.nll, 4), metrics.brier
     (0.5, 0.4904, 0.3125)
     """
+    return measure(judge(y_true, proba, classes, resamples, seed), classes)
+
+
+def judge(y_true: ArrayLike, proba: ArrayLike, classes: Sequence[Any], resamples: int, seed: int) -> Judged:
+    """What :func:`evaluate_probabilities` measures; its arguments, and its errors."""
     if len(classes) < 2:
         raise ValueError("Answers among one class are always right: figures need two classes or more.")
     values = as_probabilities(proba)
@@ -167,16 +184,26 @@ def evaluate_probabilities(
             f"{len(codes)} true classes among {len(classes)} need probabilities of shape "
             f"({len(codes)}, {len(classes)}), with one row or more; got {values.shape}."
         )
-    confusion = confusion_counts(codes, most_probable(values), len(classes))
-    asked, ranked, top2 = resamples > 0, one_against_rest(values, codes), among_two(values, codes)
-    gaps = calibration_gaps(values, codes)
+    return Judged(
+        proba=values,
+        codes=codes,
+        top2=among_two(values, codes),
+        ranked=one_against_rest(values, codes),
+        gaps=calibration_gaps(values, codes),
+        drawn=resampled_figures(values, codes, resamples, seed) if resamples else {},
+    )
+
+
+def measure(judged: Judged, classes: Sequence[Any]) -> Metrics:
+    """The figures, with intervals where they were drawn again."""
+    values, codes, top2, ranked, gaps, drawn = judged
+    asked, confusion = bool(drawn), confusion_counts(codes, most_probable(values), len(classes))
     per_class = {str(name): _class_metrics(confusion, ranked, code, asked) for code, name in enumerate(classes)}
     recalls = [each.recall for each in per_class.values() if each.recall is not None]
     seen = (confusion.sum(axis=0) + confusion.sum(axis=1)) > 0
     f1 = [each.f1 for each, occurs in zip(per_class.values(), seen, strict=True) if occurs]
     bounds: dict[str, Interval | None] = {}
     if asked:
-        drawn = resampled_figures(values, codes, resamples, seed)
         of_class = [each.intervals for each in per_class.values()]
         bounds = {
             "accuracy": share_interval(int(np.trace(confusion)), len(codes)),
@@ -204,21 +231,6 @@ def evaluate_probabilities(
         per_class=per_class,
         intervals=_defined(bounds),
     )
-
-
-def among_two(proba: Floats, codes: Codes) -> NDArray[np.bool_]:
-    """Whether the true class is one of the two most probable, shape (n,); of equal ones the first columns count.
-
-    Examples
-    --------
-    >>> among_two(np.array([[0.2, 0.5, 0.3], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3]]), np.array([2, 0, 2])).tolist()
-    [True, False, False]
-    """
-    first = most_probable(proba)
-    rest = proba.copy()
-    rest[np.arange(len(rest)), first] = -1.0
-    among: NDArray[np.bool_] = (first == codes) | (most_probable(rest) == codes)
-    return among
 
 
 def brier_score(proba: Floats, codes: Codes) -> float:

@@ -1,13 +1,15 @@
-"""How well each class's probability ranks its own rows above the others: AUROC, one class against the rest."""
+"""How well probabilities rank: each class's its own rows above the others (AUROC), and each row's its class high."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ferembed.estimators.probabilities import Codes, Floats
 from ferembed.evaluation.intervals import Interval, Z
+from ferembed.ties import most_probable
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,21 @@ def one_against_rest(proba: Floats, codes: Codes) -> OneAgainstRest:
             parts[own, code] = (above - above.mean()) / np.sqrt(n_own * (n_own - 1))
             parts[~own, code] = (below - below.mean()) / np.sqrt(n_other * (n_other - 1))
     return OneAgainstRest(by_class, parts)
+
+
+def among_two(proba: Floats, codes: Codes) -> NDArray[np.bool_]:
+    """Whether the true class is one of the two most probable, shape (n,); of equal ones the first columns count.
+
+    Examples
+    --------
+    >>> among_two(np.array([[0.2, 0.5, 0.3], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3]]), np.array([2, 0, 2])).tolist()
+    [True, False, False]
+    """
+    first = most_probable(proba)
+    rest = proba.copy()
+    rest[np.arange(len(rest)), first] = -1.0
+    among: NDArray[np.bool_] = (first == codes) | (most_probable(rest) == codes)
+    return among
 
 
 def auroc_interval(auroc: float | None, parts: Floats) -> Interval | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ferembed.assessment import Answers
 from ferembed.auditing.copies import Copies, find_copies
 from ferembed.auditing.labels import find_label_issues
+from ferembed.auditing.lists import Places
 from ferembed.auditing.outliers import Outliers, find_outliers
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.page import FaceSheet, heading, note, table
@@ -67,8 +68,8 @@ def _near(faces: FaceDataset, copies: Copies | None) -> list[Markup]:
     groups = [rows for rows in copies.members() if leaking & set(copies.ids[rows].tolist())][:GROUPS]
     if groups:
         rows = np.concatenate(groups)
-        one = Markup("{}<br>{}<br>row {}")
-        captions = [one.format(copies.splits[row], copies.labels[row], copies.ids[row]) for row in rows]
+        one, places = Markup("{}<br>{}<br>{}"), Places(faces)
+        captions = [one.format(copies.splits[row], copies.labels[row], places.name(copies.ids[row])) for row in rows]
         first = "Groups that lie in more than one split" + (f", the first {GROUPS}." if len(groups) == GROUPS else ".")
         blocks += [note(first), *_shown(faces, copies.ids[rows], captions, "copies")]
     return blocks
@@ -84,12 +85,12 @@ def _odd(faces: FaceDataset, copies: Copies | None) -> list[Markup]:
         heading("Odd pictures"),
         table(["", "number"], counts, caption="Each is a reason to look, not a verdict."),
     ]
-    split = dict(zip(faces.ids.tolist(), faces.splits.tolist(), strict=True))
+    split, places = dict(zip(faces.ids.tolist(), faces.splits.tolist(), strict=True)), Places(faces)
     for kind in ("placeholder", "drawing", "unusual"):
         ids = outliers.of(kind).ids
         if len(ids):
             few = f", the clearest {ODD} of {len(ids):,}" if len(ids) > ODD else ""
-            captions = [Markup("{}<br>row {}").format(split[number], number) for number in ids[:ODD].tolist()]
+            captions = [Markup("{}<br>{}").format(split[number], places.name(number)) for number in ids[:ODD].tolist()]
             blocks += [note(f"{kind.capitalize()}{few}:"), *_shown(faces, ids[:ODD], captions, kind)]
     return blocks
 
@@ -110,8 +111,9 @@ def _doubtful(answers: Answers) -> list[Markup]:
     if not len(issues):
         return [note("The vote contradicts no label.")]
     top = issues.top(DOUBTFUL)
-    one = Markup("{}<br>or {}?<br>row {}")
-    captions = [one.format(*each) for each in zip(top.given, top.suggested, top.ids, strict=True)]
+    one, places = Markup("{}<br>or {}?<br>{}"), Places(faces)
+    doubted = zip(top.given, top.suggested, top.ids, strict=True)
+    captions = [one.format(given, suggested, places.name(number)) for given, suggested, number in doubted]
     sentence = (
         f"The {len(top)} most doubtful of {len(issues):,} labels of this split that the vote contradicts; "
         f"{issues.estimated:,} are estimated to be slips, wrong whatever the face shows. Mistakes of the recogniser "

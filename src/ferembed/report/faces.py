@@ -9,6 +9,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
+from ferembed.auditing.lists import Places
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.page import FaceSheet, columns, heading, join, note
 from ferembed.evaluation.plots import surest_mistakes
@@ -30,13 +31,13 @@ def mistakes(answers: Answers) -> list[Markup]:
         return [note("The vote names every face rightly.")]
     shown = rows[:MISTAKES]
     sheet = FaceSheet(answers.faces.images[shown], "mistakes")
-    one = Markup("{} {}<br>is {}<br>row {}")
+    one, places = Markup("{} {}<br>is {}<br>{}"), Places(answers.faces)
     captions = [
         one.format(
             answers.classes[named],
             f"{proba[row].max():.0%}",
             answers.classes[answers.codes[row]],
-            answers.faces.ids[row],
+            places.name(answers.faces.ids[row]),
         )
         for row, named in zip(shown, most_probable(proba[shown]), strict=True)
     ]
@@ -55,7 +56,7 @@ def mistakes_of_both(first: Answers, second: Answers, names: Sequence[str]) -> l
         f"Only {names[1]} is wrong": (wrong[1] & ~wrong[0], sure[1]),
         "Both are wrong": (wrong[0] & wrong[1], np.minimum(*sure)),
     }
-    one = Markup("is {}<br>{} {}<br>{} {}<br>row {}")
+    one, places = Markup("is {}<br>{} {}<br>{} {}<br>{}"), Places(first.faces)
     blocks = []
     for title, (chosen, confidence) in groups.items():
         rows = np.flatnonzero(chosen)
@@ -71,7 +72,7 @@ def mistakes_of_both(first: Answers, second: Answers, names: Sequence[str]) -> l
                     for code, share in zip(named, sure, strict=True)
                     for each in _answer(first, code[row], share[row])
                 ),
-                first.faces.ids[row],
+                places.name(first.faces.ids[row]),
             )
             for row in shown
         ]
@@ -100,6 +101,7 @@ def neighbours(
     """
     answers = next(iter(systems.values()))
     queries = np.concatenate(list(_queries(answers, seed)))
+    places, ids = Places(answers.faces), answers.faces.ids
     sheet = FaceSheet(answers.faces.images[queries], "queries")
     blocks, found = [sheet.style], []
     for name, recognizer in recognizers.items():
@@ -108,7 +110,7 @@ def neighbours(
         found.append(lines)
     for line, query in enumerate(queries):
         true = answers.classes[answers.codes[query]]
-        asked = sheet.faces([line], [Markup("<strong>{}</strong><br>row {}").format(true, answers.faces.ids[query])])
+        asked = sheet.faces([line], [Markup("<strong>{}</strong><br>{}").format(true, places.name(ids[query]))])
         near = join(lines[line] for lines in found)
         blocks.append(Markup('<div class="query">{}<div>{}</div></div>').format(asked, near))
     legend = "Left: a query and its true class. Right: the nearest learned faces with their class and cosine distance; "

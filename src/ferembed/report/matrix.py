@@ -10,6 +10,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
+from ferembed.auditing.lists import Places
 from ferembed.evaluation.metrics import confusion_counts
 from ferembed.evaluation.page import FaceSheet, heading, join, note, row, table
 from ferembed.evaluation.page.style import text_on_share
@@ -110,7 +111,7 @@ class _Faces:
         shown = np.unique(np.concatenate([rows[:SHOWN] for rows in groups]))
         self.sheet = FaceSheet(answers.faces.images[shown], "cells")
         self._places = {int(row): place for place, row in enumerate(shown)}
-        self._ids, self._confidence = answers.faces.ids, confidence
+        self._ids, self._names, self._confidence = answers.faces.ids, Places(answers.faces), confidence
 
     def shown(self, groups: Mapping[str, Rows]) -> Markup | None:
         """The faces of each group under its name and number, or None where there are none."""
@@ -127,7 +128,7 @@ class _Faces:
 
     def _caption(self, row: int) -> Markup:
         sure = Markup("") if self._confidence is None else Markup("{}<br>").format(f"{self._confidence[row]:.0%}")
-        return Markup("{}row {}").format(sure, self._ids[row])
+        return Markup("{}{}").format(sure, self._names.name(self._ids[row]))
 
 
 def _places(classes: Sequence[str]) -> Iterator[tuple[int, int]]:

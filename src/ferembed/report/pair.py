@@ -42,7 +42,7 @@ def write_comparison(
 ) -> Comparison:
     """Write what tells two runs apart on one split into one HTML file that needs no network.
 
-    Both systems' figures with their differences, McNemar's test and the paired bootstrap; the difference of their
+    Both systems' figures with their differences, McNemar's test and intervals; the difference of their
     confusion matrices with the faces that only one of them puts into each cell; what either retrieves for the same
     queries; the faces that only one of them, or both, name wrongly; and what else :func:`write_report` shows of one
     run, of both.

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ferembed.assessment import Answers
+from ferembed.auditing.lists import Places
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation import (
     Metrics,
@@ -86,10 +87,10 @@ def embedding_map(answers: Answers, seed: int = 0) -> list[Markup]:
     def draw() -> Axes:
         return plot_embedding(points, truth, answers.classes, predicted, images)
 
-    sheet = FaceSheet(images, "map")
+    sheet, places = FaceSheet(images, "map"), Places(answers.faces)
     captions = [
-        f"row {row}: {true}, called {named} ({share:.0%})"
-        for row, true, named, share in zip(answers.faces.ids[rows], truth, predicted, sure, strict=True)
+        f"{places.name(number)}: {true}, called {named} ({share:.0%})"
+        for number, true, named, share in zip(answers.faces.ids[rows], truth, predicted, sure, strict=True)
     ]
     return [sheet.style, face_map(figure(draw, caption, form="png"), _places(draw(), points), sheet, captions)]
 
@@ -153,11 +154,14 @@ def _pair(recognizer: Recognizer, name: str, answers: Answers) -> list[Markup]:
         return []
     images = answers.faces.images[rows[[a, b]]]
     pair = explain_similarity(recognizer, images[:1], images[1:])
-    ids, classes = answers.faces.ids[rows], answers.classes
+    (one, other), classes = (
+        (Places(answers.faces).name(answers.faces.ids[rows[each]]) for each in (a, b)),
+        answers.classes,
+    )
     whose = f" to {name}" if name else ""
     caption = (
-        f"The two faces of different classes that are most alike{whose}: row {ids[a]}, {classes[codes[a]]}, above row "
-        f"{ids[b]}, {classes[codes[b]]}. Violet: hidden, it makes them less alike; orange: more."
+        f"The two faces of different classes that are most alike{whose}: {one}, {classes[codes[a]]}, above "
+        f"{other}, {classes[codes[b]]}. Violet: hidden, it makes them less alike; orange: more."
     )
     return [figure(lambda: plot_similarity_saliency(pair, signed=True), caption, form="png")]
 
