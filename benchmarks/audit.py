@@ -48,7 +48,7 @@ from ferembed.auditing import (
 from ferembed.auditing.canvas import canvas
 from ferembed.auditing.out_of_fold import out_of_fold_softmax
 from ferembed.auditing.outliers import KINDS
-from ferembed.data.known import FILE, copy_groups, hash_bytes, keys_of
+from ferembed.data.known import FILE, copy_groups, keys_of
 from ferembed.storage import atomic_path, write_json, write_text
 
 SEED = 0
@@ -88,7 +88,7 @@ def _of_all(doubted: LabelIssues) -> Figures:
 
 def _ship(faces: fe.FaceDataset, parts: dict[str, Figures], more: Figures | None = None) -> dict[str, int]:
     """Put lists into the file that ships, keyed by pixels, in place of those of the same names."""
-    key_of = dict(zip(faces.ids.tolist(), keys_of(hash_bytes(faces)).tolist(), strict=True))
+    key_of = dict(zip(faces.ids.tolist(), keys_of(faces.hashes).tolist(), strict=True))
     columns: dict[str, NDArray[Any]] = load_file(FILE) | (more or {})
     for name, part in parts.items():
         keys = np.array([key_of[number] for number in part.pop("ids").tolist()], np.uint64)
@@ -215,7 +215,7 @@ def precision(data: str, pictures: Path | None, inserted: int = 300) -> Figures:
 
 def _listed_found(faces: fe.FaceDataset) -> dict[str, float]:
     """Share of the listed near copies, by picture and by pair of one group, that the search puts together again."""
-    listed, photo = copy_groups(hash_bytes(faces)), _photos(faces)
+    listed, photo = copy_groups(faces.hashes), _photos(faces)
     rows = np.flatnonzero(listed >= 0)
     groups = np.stack([listed[rows], photo[rows]])
     whole = np.unique(listed[rows], return_counts=True)[1]

@@ -1,6 +1,5 @@
 """The house rules that a machine can check."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -9,67 +8,15 @@ import pytest
 
 import ferembed
 
-SRC = Path(ferembed.__file__).parent
-ORDER = [
-    {"labels", "storage", "ties"},
-    {"data"},
-    {"models", "losses"},
-    {"training"},
-    {"index"},
-    {"estimators"},
-    {"evaluation"},
-    {"auditing"},
-    {"explain"},
-    {"adapters", "recognizer"},
-    {"shipped"},
-    {"lineage"},
-    {"pipeline"},
-    {"answers"},
-    {"assessment"},
-    {"cross_fitting"},
-    {"cards"},
-    {"report"},
-    {"cli", "app"},
-]
-RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
-
-
-def imports(file):
-    """Dotted names a module imports, wherever in it, relative ones resolved; names for type checkers only left out."""
-    package = ["ferembed", *file.relative_to(SRC).parts[:-1]]
-    tree = ast.parse(file.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            yield ".".join([*base, *([node.module] if node.module else [])])
-
-
-def home(file):
-    return file.relative_to(SRC).parts[0].removesuffix(".py")
-
-
+SRC, ROOT = Path(ferembed.__file__).parent, Path(__file__).parents[1]
 MODULES = sorted(file for file in SRC.rglob("*.py") if file.parent != SRC or file.stem != "__init__")
 
 
-@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(SRC)))
-def test_imports_point_left(file):
-    for name in imports(file):
-        parts = name.split(".")
-        if parts[0] != "ferembed" or len(parts) == 1 or parts[1] == home(file):
-            continue
-        assert RANK[parts[1]] <= RANK[home(file)], f"{file.relative_to(SRC)} imports {name}"
-        assert RANK[parts[1]] != RANK[home(file)] or home(file) in {"recognizer", "pipeline"}, f"{file} imports {name}"
+def test_packages_import_in_one_order_without_circles():
+    """The contracts stand in pyproject.toml; ``make check`` looks at them, too."""
+    from importlinter.cli import lint_imports
 
-
-@pytest.mark.parametrize("package", ["index", "estimators", "evaluation"])
-def test_arrays_in_arrays_out(package):
-    for file in (SRC / package).rglob("*.py"):
-        assert not any(name.split(".")[0] in {"torch", "lightning", "timm"} for name in imports(file)), file
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
 
 
 def python(code):

@@ -22,7 +22,6 @@ from safetensors.numpy import load_file, save_file
 
 import ferembed as fe
 from ferembed.evaluation.plots.training import Curve, read_curves
-from ferembed.pipeline import fingerprint
 from ferembed.storage import atomic_path, write_json
 
 COST = "cost.json"
@@ -44,8 +43,8 @@ class Training:
         """What decides the trained network. Fields of the recipe at their defaults are left out, as new ones come."""
         return {
             "recipe": self.recipe.model_dump(mode="json", exclude_defaults=True),
-            "train": fingerprint(training_faces(self.train)),
-            "selection": fingerprint(selecting_faces(self.selection)),
+            "train": training_faces(self.train).fingerprint,
+            "selection": selecting_faces(self.selection).fingerprint,
         }
 
     @property
@@ -70,7 +69,7 @@ class Bench:
     @cached_property
     def data(self) -> str:
         """A checksum of all faces."""
-        return fingerprint(self.faces)
+        return self.faces.fingerprint
 
     @cache  # noqa: B019  one bench lives as long as the suite
     def training(self, system: str, objective: str) -> Training:

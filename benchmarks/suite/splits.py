@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ferembed import FaceDataset, Metrics, evaluate_probabilities
-from ferembed.data.known import hash_bytes, near_copies, photo_groups
+from ferembed.data.known import near_copies, photo_groups
 from ferembed.evaluation import auroc
 
 RESAMPLES = 1000
@@ -55,7 +55,7 @@ class TestSplit:
         if np.isin(faces.ids, seen.ids).any():
             raise SplitError("a face of the test split also trains or selects: the splits must be disjoint.")
         self.__faces = faces
-        copied = np.isin(faces.pixel_hashes, seen.pixel_hashes) | near_copies(hash_bytes(faces), hash_bytes(seen))
+        copied = np.isin(faces.pixel_hashes, seen.pixel_hashes) | near_copies(faces.hashes, seen.hashes)
         self.__fresh = ~copied
 
     def __len__(self) -> int:
@@ -120,7 +120,7 @@ def divide(faces: FaceDataset) -> Parts:
         said = "the training split trains, the validation split selects, the test split is judged"
     else:
         folds = StratifiedGroupKFold(CARVED, shuffle=True, random_state=0)
-        kept, carved = next(folds.split(train.labels, train.labels, photo_groups(train)))
+        kept, carved = next(folds.split(train.labels, train.labels, photo_groups(train.hashes)))
         train, selection, test = train.subset(kept), train.subset(carved), faces.split("validation")
         said = (
             "nine tenths of the training split train, one tenth, sharing no known photo with them, selects, "
@@ -135,7 +135,7 @@ def halves(faces: FaceDataset) -> list[tuple[SelectionSplit, TestSplit]]:
     """The validation split halved, no photo in both halves: each half selects for the other, which is judged."""
     train, validation = faces.split("train"), faces.split("validation").without_blank()
     folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
-    divided = [rows for _, rows in folds.split(validation.labels, validation.labels, photo_groups(validation))]
+    divided = [rows for _, rows in folds.split(validation.labels, validation.labels, photo_groups(validation.hashes))]
     found = []
     for selecting, judged in (divided, divided[::-1]):
         seen = faces.subset(np.isin(faces.ids, np.concatenate([train.ids, validation.ids[selecting]])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -92,7 +91,7 @@ def train(
     train, val = as_asked(train, **seen_at), as_asked(val, **seen_at)
     if recipe.labels == "votes":
         train, val = ferplus_labels(train), ferplus_labels(val)
-    data = {"train": fingerprint(train), "validation": fingerprint(val)}
+    data = {"train": train.fingerprint, "validation": val.fingerprint}
     _check_same_run(folder, recipe, data)
     if (folder / RUN).is_file():
         return Recognizer.load(folder)
@@ -204,13 +203,6 @@ def processor() -> str:
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def fingerprint(faces: FaceDataset) -> str:
-    """SHA-256 over the pixels, labels and class names of a data set, in order."""
-    digest = hashlib.sha256("\n".join([*faces.classes, *faces.pixel_hashes.tolist()]).encode(errors="surrogateescape"))
-    digest.update(faces.labels.tobytes())
-    return digest.hexdigest()
 
 
 def _check_name(folder: Path) -> None:

@@ -251,16 +251,16 @@ def test_no_faces_and_one_face():
 
 def test_fer2013_has_the_copies_it_is_known_for(fer2013_csv):
     from ferembed import load_fer2013
-    from ferembed.data.known import copy_groups, hash_bytes, near_copies
+    from ferembed.data.known import copy_groups, near_copies
 
     faces = load_fer2013(fer2013_csv, cache=False)
     train, held = faces.split("train"), faces.split("validation")
     same = np.isin(held.pixel_hashes, train.pixel_hashes)
-    near = near_copies(hash_bytes(held), hash_bytes(train))
+    near = near_copies(held.hashes, train.hashes)
     assert same.sum() == 280
     assert (same | near).sum() == 1044
     assert len(faces.clean_split().split("validation")) == len(held)
-    listed = copy_groups(hash_bytes(faces))
+    listed = copy_groups(faces.hashes)
     rows = np.flatnonzero(np.isin(listed, np.unique(listed[listed >= 0])[:60]))
     part = faces.subset(np.union1d(rows, np.arange(600)))
     copies = find_copies(part)

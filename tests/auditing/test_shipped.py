@@ -9,7 +9,7 @@ from ferembed.auditing import find_copies, known_copies, known_labels, known_out
 from ferembed.data import FaceDataset, drawn_faces
 from ferembed.data import known as shipped
 from ferembed.data.ferplus import VOTE_COLUMNS
-from ferembed.data.known import hash_bytes, keys_of
+from ferembed.data.known import keys_of
 from ferembed.labels import FER2013_CLASSES
 
 FERPLUS_NAMES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
@@ -19,7 +19,7 @@ FACES = drawn_faces(70).subset(range(21))
 
 
 def column(rows, **columns):
-    keys = keys_of(hash_bytes(FACES))[rows]
+    keys = keys_of(FACES.hashes)[rows]
     order = np.argsort(keys)
     return {"keys": keys[order], **{name: np.asarray(values)[order] for name, values in columns.items()}}
 

@@ -9,7 +9,6 @@ from ferembed import drawn_faces, load
 from ferembed.cli import demo
 from ferembed.cli.options import faces_for
 from ferembed.labels import FER2013_CLASSES
-from ferembed.pipeline import fingerprint
 
 PER_ROW = r"row (\d+) \W+ (\w+)"
 
@@ -98,7 +97,7 @@ def test_what_is_trained_on_is_what_drawn_names(told, tmp_path, monkeypatch):
     assert words == (str(tmp_path / "out" / "run"), "drawn")
     encoder = load().encoder
     for part, split in zip(learned[:2], ("train", "validation"), strict=True):
-        assert fingerprint(part) == fingerprint(faces_for(encoder, words[1]).split(split))
+        assert part.fingerprint == faces_for(encoder, words[1]).split(split).fingerprint
 
 
 def test_only_train_trains(trained, told, tmp_path):

@@ -9,7 +9,6 @@ from PIL import Image
 from ferembed.data import DataError, FaceDataset, drawn_faces, image_files, load_dataset, load_folder, load_manifest
 from ferembed.data.image_files import ImageFiles
 from ferembed.data.inputs import prepare_images, prepared_batches
-from ferembed.pipeline import fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def test_files_read_like_the_array_they_stand_for(root, colour):
 
 def test_a_data_set_of_files_is_the_same_data_set(root):
     memory, files = load_folder(root), load_folder(root, in_memory=False)
-    assert fingerprint(files) == fingerprint(memory)
+    assert files.fingerprint == memory.fingerprint
     np.testing.assert_array_equal(files.blank, memory.blank)
     assert files.blank.sum() == 1
     for pick in (
@@ -69,7 +68,7 @@ def test_a_data_set_of_files_is_the_same_data_set(root):
         lambda faces: faces.subset([9, 3]),
     ):
         assert isinstance(pick(files).images, ImageFiles)
-        assert fingerprint(pick(files)) == fingerprint(pick(memory))
+        assert pick(files).fingerprint == pick(memory).fingerprint
 
 
 def test_picking_decodes_nothing_and_facts_are_found_once(root, decoded):

@@ -16,7 +16,6 @@ from ferembed.assessment import answer
 from ferembed.auditing.copies import find_copies
 from ferembed.data import load_folder
 from ferembed.models import Encoder, Network
-from ferembed.pipeline import fingerprint
 from ferembed.report.audit import audit_summary
 
 FACES = drawn_faces(420, image_size=32, label_noise=0.3, seed=2)
@@ -42,7 +41,7 @@ def make_run(folder, seed, collapsed=False, faces=FACES):
     train, validation = faces.split("train"), faces.split("validation")
     info = {
         "recipe": {"description": "Untrained <b>", "epochs": 0, "seed": seed},
-        "data": {"train": fingerprint(train), "validation": fingerprint(validation)},
+        "data": {"train": train.fingerprint, "validation": validation.fingerprint},
         "versions": {"ferembed": "0"},
     }
     Recognizer.build(network, train, validation, info=info).save(folder / "recognizer")

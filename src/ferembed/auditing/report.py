@@ -1,10 +1,8 @@
-"""What an audit found, as values, JSON and a page."""
+"""What an audit found, as values and JSON."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +10,8 @@ from numpy.typing import NDArray
 
 from ferembed.auditing.copies import Copies
 from ferembed.auditing.labels import LabelIssues
-from ferembed.auditing.lists import write_lists
 from ferembed.auditing.outliers import Outliers
 from ferembed.data.dataset import FaceDataset
-from ferembed.storage import write_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,29 +128,6 @@ class AuditReport:
                 ),
             },
         }
-
-    def save(self, folder: str | os.PathLike[str], faces: FaceDataset) -> Path:
-        """Write ``audit.json``, ``audit.html``, a page with pictures of what was found, and a table of each finding.
-
-        The tables are ``copies.csv``, ``near_copies.csv``, ``outliers.csv`` and, where labels were judged,
-        ``labels.csv``; each names faces by row and file.
-
-        Parameters
-        ----------
-        folder : path
-        faces : FaceDataset
-            The data set the report is of.
-
-        Returns
-        -------
-        Path
-            The page.
-        """
-        from ferembed.auditing.pages import write_report
-
-        write_json(Path(folder) / "audit.json", self.to_dict())
-        write_lists(self, faces, Path(folder))
-        return write_report(self, faces, Path(folder) / "audit.html")
 
 
 def _records(**columns: NDArray[Any]) -> list[dict[str, Any]]:

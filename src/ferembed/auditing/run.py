@@ -12,12 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ferembed.auditing.copies import Copies, find_copies
 from ferembed.auditing.labels import find_label_issues
+from ferembed.auditing.lists import write_lists
 from ferembed.auditing.outliers import find_outliers
+from ferembed.auditing.pages import write_report
 from ferembed.auditing.report import AuditReport, count_classes
 from ferembed.auditing.stages import Stages
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.resolution import as_asked
 from ferembed.evaluation import collapsed
+from ferembed.storage import write_json
 
 if TYPE_CHECKING:
     from ferembed.recognizer import Recognizer
@@ -70,7 +73,7 @@ def audit(
         raise DataError(f"{faces.source or 'this data set'} holds no faces to audit.")
     if len(np.unique(faces.ids)) < len(faces):
         raise DataError("the ids of the faces must differ, so that findings can name them.")
-    fingerprint = _fingerprint(faces)
+    fingerprint = faces.table_fingerprint
     stages = Stages(None if out is None else Path(out) / "stages", f"{VERSION} {fingerprint}")
     copies = find_copies(faces, stages)
     embeddings = None
@@ -94,7 +97,9 @@ def audit(
         collapsed=fallen,
     )
     if out is not None:
-        report.save(out, faces)
+        write_json(Path(out) / "audit.json", report.to_dict())
+        write_lists(report, faces, Path(out))
+        write_report(report, faces, Path(out) / "audit.html")
     return report
 
 
@@ -117,11 +122,3 @@ def _groups(faces: FaceDataset, copies: Copies) -> NDArray[np.int64]:
     """The group of copies of each face, a number of its own where it has none."""
     group_of = dict(zip(copies.ids.tolist(), copies.groups.tolist(), strict=True))
     return np.array([group_of.get(number, len(copies) + row) for row, number in enumerate(faces.ids.tolist())])
-
-
-def _fingerprint(faces: FaceDataset) -> str:
-    digest = hashlib.sha256("\n".join([*faces.classes, *faces.pixel_hashes.tolist()]).encode(errors="surrogateescape"))
-    for column in (faces.labels, faces.ids):
-        digest.update(column.tobytes())
-    digest.update("\n".join(faces.splits.tolist()).encode())
-    return digest.hexdigest()

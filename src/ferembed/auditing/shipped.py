@@ -13,7 +13,7 @@ from ferembed.auditing.labels import LabelIssues
 from ferembed.auditing.outliers import KINDS, Outliers
 from ferembed.auditing.stages import Arrays
 from ferembed.data.dataset import FaceDataset
-from ferembed.data.known import hash_bytes, known, photo_groups, places_in
+from ferembed.data.known import known, photo_groups, places_in
 from ferembed.labels import FER2013_CLASSES
 
 
@@ -33,12 +33,12 @@ def known_copies(faces: FaceDataset) -> Copies:
         "shifts": np.zeros((0, 2), np.float32),
         "scales": np.zeros((0, 2), np.float32),
     }
-    return grouped(faces, first[identical], photo_groups(faces), none)
+    return grouped(faces, first[identical], photo_groups(faces.hashes), none)
 
 
 def known_outliers(faces: FaceDataset) -> Outliers:
     """Faces that are listed as blank, placeholder, drawing or unusual."""
-    places = places_in("outliers", hash_bytes(faces))
+    places = places_in("outliers", faces.hashes)
     kinds, scores = known("outliers", "kinds")[places], known("outliers", "scores")[places]
     rows = np.flatnonzero(places >= 0)
     rows = rows[np.argsort(places[rows], kind="stable")]
@@ -52,7 +52,7 @@ def known_labels(faces: FaceDataset) -> LabelIssues:
     ``joint`` and ``estimated`` are those of all faces that the list was made from.
     """
     names = np.array(FER2013_CLASSES)
-    places = places_in("labels", hash_bytes(faces))
+    places = places_in("labels", faces.hashes)
     given = np.array(faces.classes)[faces.labels]
     rows = np.flatnonzero((places >= 0) & (given == names[known("labels", "given")[places]]))
     rows = rows[np.argsort(-known("labels", "scores")[places[rows]], kind="stable")]

@@ -23,6 +23,9 @@ _SPLITS: dict[str, str] = {
     "privatetest": "test",
 }
 
+USAGES: tuple[str, ...] = ("Training", "PublicTest", "PrivateTest")
+"""FER2013's own names of the splits ``train``, ``validation`` and ``test``."""
+
 SPLIT_NAMES: tuple[str, ...] = tuple(_SPLITS)
 """Every name of a split that is understood, in lower case."""
 

@@ -1,10 +1,9 @@
-"""New data sets from what an audit found in an old one."""
+"""What changes in a data set by what an audit found in it: which rows stay, which labels they have."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,10 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from ferembed.labels import place_of
 
 from .errors import DataError
-from .known import photo_groups
-
-if TYPE_CHECKING:
-    from .dataset import FaceDataset
 
 Ids = NDArray[np.int64]
 
@@ -62,41 +57,41 @@ class Relabelling(Protocol):
         ...
 
 
-def without(faces: FaceDataset, unwanted: ArrayLike | Findings) -> FaceDataset:
-    """All faces but some; see :meth:`FaceDataset.without`."""
+def rows_without(ids: Ids, unwanted: ArrayLike | Findings) -> NDArray[np.bool_]:
+    """Which faces stay; see :meth:`FaceDataset.without`."""
     if hasattr(unwanted, "unwanted"):
-        return faces.subset(~np.isin(faces.ids, unwanted.unwanted))
+        return ~np.isin(ids, unwanted.unwanted)
     rows = np.asarray(unwanted)
-    if rows.dtype != bool and rows.size and not (rows.min() >= -len(faces) and rows.max() < len(faces)):
-        raise DataError(f"rows must lie in 0..{len(faces) - 1}, not {rows.min()}..{rows.max()}.")
-    kept = np.ones(len(faces), bool)
+    if rows.dtype != bool and rows.size and not (rows.min() >= -len(ids) and rows.max() < len(ids)):
+        raise DataError(f"rows must lie in 0..{len(ids) - 1}, not {rows.min()}..{rows.max()}.")
+    kept = np.ones(len(ids), bool)
     kept[rows if rows.dtype == bool else rows.astype(np.int64)] = False
-    return faces.subset(kept)
+    return kept
 
 
-def clean_split(faces: FaceDataset, copies: CopiesFound | None, rank: Ids) -> FaceDataset:
-    """The faces without copies in a later split; ``rank`` is the place of each face's split."""
-    if copies is not None:
-        return faces.subset(~np.isin(faces.ids, copies.leaking))
-    groups = np.unique(photo_groups(faces), return_inverse=True)[1]
+def rows_without_later_copies(groups: NDArray[np.int64], rank: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which faces have no copy in a later split: ``groups`` number the photos, ``rank`` the splits; all (n,)."""
+    groups = np.unique(groups, return_inverse=True)[1]
     latest = np.zeros(groups.max(initial=-1) + 1, np.int64)
     np.maximum.at(latest, groups, rank)
-    return faces.subset(rank == latest[groups])
+    return np.asarray(rank == latest[groups])
 
 
-def fix_labels(faces: FaceDataset, labels: Relabelling | Mapping[int, str]) -> FaceDataset:
-    """The faces with some labels changed; see :meth:`FaceDataset.fix_labels`."""
-    pairs = labels.items() if isinstance(labels, Mapping) else zip(labels.ids, labels.suggested, strict=True)
+def changed_labels(
+    ids: Ids, labels: NDArray[np.int64], classes: tuple[str, ...], wanted: Relabelling | Mapping[int, str]
+) -> NDArray[np.int64]:
+    """The labels with some changed; see :meth:`FaceDataset.fix_labels`."""
+    pairs = wanted.items() if isinstance(wanted, Mapping) else zip(wanted.ids, wanted.suggested, strict=True)
     new = {int(number): str(name) for number, name in pairs}
     places: dict[str, int] = {}
     for name in new.values():
-        if (place := place_of(name, faces.classes)) is None:
-            raise DataError(f"{name!r} is not among the classes {', '.join(faces.classes)}.")
+        if (place := place_of(name, classes)) is None:
+            raise DataError(f"{name!r} is not among the classes {', '.join(classes)}.")
         places[name] = place
-    row_of = {int(number): row for row, number in enumerate(faces.ids)}
-    changed = faces.labels.copy()
+    row_of = {int(number): row for row, number in enumerate(ids)}
+    changed = labels.copy()
     for number, name in new.items():
         if number not in row_of:
-            raise DataError(f"{faces.source or 'this data set'} has no face with id {number}.")
+            raise DataError(f"the data set has no face with id {number}.")
         changed[row_of[number]] = places[name]
-    return replace(faces, labels=changed)
+    return changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,13 +11,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.labels import same_class
-
-from .changes import CopiesFound, Findings, Relabelling, clean_split, fix_labels, without
+from ._checks import check_images, check_labels, check_votes
+from .changes import CopiesFound, Findings, Relabelling, changed_labels, rows_without, rows_without_later_copies
 from .errors import DataError
-from .holding_out import with_validation
+from .holding_out import rows_to_validate
 from .image_files import ImageFiles
 from .images import is_blank, pixel_hash
+from .known import photo_groups
 
 __all__ = ["SPLITS", "DataError", "FaceDataset"]
 
@@ -77,8 +78,7 @@ class FaceDataset:
     source: str = ""
 
     def __post_init__(self) -> None:
-        n = len(self.images)
-        store = object.__setattr__
+        n, store = len(self.images), object.__setattr__
         store(self, "classes", tuple(self.classes))
         store(self, "vote_classes", tuple(self.vote_classes))
         if not isinstance(self.images, ImageFiles):
@@ -93,37 +93,16 @@ class FaceDataset:
         self._check()
 
     def _check(self) -> None:
-        images, n = self.images, len(self.images)
-        if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
-            raise DataError(
-                f"images must be uint8 of shape (n, h, w) or (n, h, w, 3), not {images.dtype} of shape {images.shape}."
-            )
+        check_images(self.images)
         for name in ("labels", "splits", "ids", "paths"):
             column = getattr(self, name)
-            if column is not None and column.shape != (n,):
-                raise DataError(f"{name} must have one entry for each of the {n} images, not shape {column.shape}.")
-        if twins := same_class(self.classes):
-            raise DataError(f"class names must differ from each other: {twins[0]!r} and {twins[1]!r} mean one.")
-        wrong = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
-        if wrong.size:
-            raise DataError(
-                f"label {self.labels[wrong[0]]} in row {wrong[0]} is not in 0..{len(self.classes) - 1} "
-                f"({', '.join(self.classes)})."
-            )
-        self._check_votes()
-
-    def _check_votes(self) -> None:
-        if self.votes is None:
-            return
-        if self.votes.shape != (len(self), len(self.vote_classes)):
-            raise DataError(
-                f"votes must have shape ({len(self)}, {len(self.vote_classes)}) "
-                f"for vote_classes {list(self.vote_classes)}, not {self.votes.shape}."
-            )
-        sums = self.votes.sum(axis=1)
-        wrong = np.flatnonzero((self.votes < 0).any(axis=1) | ((np.abs(sums - 1) > 1e-4) & (sums != 0)))
-        if wrong.size:
-            raise DataError(f"votes of row {wrong[0]} are no distribution: {self.votes[wrong[0]].tolist()}.")
+            if column is not None and column.shape != (len(self),):
+                raise DataError(
+                    f"{name} must have one entry for each of the {len(self)} images, not shape {column.shape}."
+                )
+        check_labels(self.labels, self.classes)
+        if self.votes is not None:
+            check_votes(self.votes, len(self), self.vote_classes)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -156,6 +135,30 @@ class FaceDataset:
         if isinstance(self.images, ImageFiles):
             return _frozen(self.images.hashes)
         return _frozen(np.array([pixel_hash(image) for image in self.images], dtype="<U40"))
+
+    @property
+    def hashes(self) -> NDArray[np.uint8]:
+        """The pixel hashes as bytes; shape (n, 20)."""
+        return np.frombuffer(bytes.fromhex("".join(self.pixel_hashes.tolist())), np.uint8).reshape(-1, 20)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over class names, pixels and labels, in order: which data a run has learnt."""
+        return self._digest(self.labels).hexdigest()
+
+    @property
+    def table_fingerprint(self) -> str:
+        """SHA-256 over ids and splits, too: which data an audit speaks of."""
+        digest = self._digest(self.labels, self.ids)
+        digest.update("\n".join(self.splits.tolist()).encode())
+        return digest.hexdigest()
+
+    def _digest(self, *columns: NDArray[np.int64]) -> hashlib._Hash:
+        names = "\n".join([*self.classes, *self.pixel_hashes.tolist()])
+        digest = hashlib.sha256(names.encode(errors="surrogateescape"))
+        for column in columns:
+            digest.update(column.tobytes())
+        return digest
 
     def subset(self, rows: ArrayLike) -> FaceDataset:
         """The rows picked by an integer or boolean array, in that order."""
@@ -210,7 +213,7 @@ class FaceDataset:
         DataError
             If a row lies outside the data set.
         """
-        return without(self, unwanted)
+        return self.subset(rows_without(self.ids, unwanted))
 
     def clean_split(self, copies: CopiesFound | None = None) -> FaceDataset:
         """The faces without those that have a copy in a later split.
@@ -224,8 +227,11 @@ class FaceDataset:
             ``report.copies`` of an audit. Without it, copies are identical images and, of FER2013's Training and
             PublicTest, what the lists that ship with the package know.
         """
+        if copies is not None:
+            return self.subset(~np.isin(self.ids, copies.leaking))
         order = (*SPLITS, *(name for name in self.split_names if name not in SPLITS))
-        return clean_split(self, copies, np.array([order.index(name) for name in self.splits.tolist()], np.int64))
+        rank = np.array([order.index(name) for name in self.splits.tolist()], np.int64)
+        return self.subset(rows_without_later_copies(photo_groups(self.hashes), rank))
 
     def with_validation(self, share: float, *, seed: int = 0, copies: CopiesFound | None = None) -> FaceDataset:
         """The same faces, a share of ``train`` held out as ``validation``, for data that come without that split.
@@ -248,7 +254,13 @@ class FaceDataset:
         DataError
             If there is a validation split, no ``train``, or too little of it.
         """
-        return with_validation(self, share, seed, copies)
+        if "validation" in self.split_names:
+            raise DataError(f"{self.source or 'this data set'} has a validation split: nothing need be held out.")
+        train = self.split("train")
+        held_out = rows_to_validate(train.ids, train.labels, train.hashes, train.paths, share, seed, copies)
+        splits = self.splits.astype("<U10")
+        splits[np.flatnonzero(self.splits == "train")[held_out]] = "validation"
+        return replace(self, splits=splits)
 
     def fix_labels(self, labels: Relabelling | Mapping[int, str]) -> FaceDataset:
         """The same faces with some labels changed; votes stay as they are.
@@ -263,7 +275,7 @@ class FaceDataset:
         DataError
             If an id or a class is unknown.
         """
-        return fix_labels(self, labels)
+        return replace(self, labels=changed_labels(self.ids, self.labels, self.classes, labels))
 
     def class_counts(self) -> dict[str, int]:
         """Number of rows of each class, in the order of ``classes``."""

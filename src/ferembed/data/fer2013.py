@@ -12,14 +12,12 @@ from ferembed.labels import FER2013_CLASSES
 
 from . import _table
 from ._cache import Arrays, cached
+from ._naming import USAGES
 from ._progress import progress
 from .dataset import SPLITS, DataError, FaceDataset
 
 SIDE = 48
 """Height and width of every FER2013 image, in pixels."""
-
-USAGES: tuple[str, ...] = ("Training", "PublicTest", "PrivateTest")
-"""FER2013's own names of the splits ``train``, ``validation`` and ``test``."""
 
 FILE_NAMES: tuple[str, ...] = ("fer2013.csv", "icml_face_data.csv")
 COLUMNS: tuple[str, ...] = ("emotion", "Usage", "pixels")

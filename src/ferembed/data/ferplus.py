@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ferembed.labels import FERPLUS_CLASSES
 
 from . import _table
+from ._naming import USAGES
 from .dataset import SPLITS, DataError, FaceDataset
-from .fer2013 import USAGES
 
 VOTE_COLUMNS: tuple[str, ...] = (
     "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF",

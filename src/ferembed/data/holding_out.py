@@ -1,11 +1,10 @@
-"""A validation split for data that come without one."""
+"""Which faces validate, for data that come without such a split."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,32 +13,12 @@ from .changes import CopiesFound
 from .errors import DataError
 from .known import photo_groups
 
-if TYPE_CHECKING:
-    from .dataset import FaceDataset
-
 _PERSON = re.compile(
     r"(S\d{3})_\d{3}_\d+"  # CK+: S005_001_00000011
     r"|([A-Z]{2})\.[A-Z]{2}\d+\.\d+"  # JAFFE: KA.AN1.39
     r"|[AB]([FM]\d{2})[A-Z]{2,}"  # KDEF: AF01ANS
     r"|Rafd\d{3}_(\d{2})_"  # RaFD: Rafd090_01_Caucasian_female_angry_frontal
 )
-
-
-def with_validation(faces: FaceDataset, share: float, seed: int, copies: CopiesFound | None) -> FaceDataset:
-    """Some of ``train`` as ``validation``; see :meth:`FaceDataset.with_validation`."""
-    if not 0 < share < 1:
-        raise DataError(f"the share to validate with must lie between 0 and 1, not be {share}.")
-    if "validation" in faces.split_names:
-        raise DataError(f"{faces.source or 'this data set'} has a validation split: nothing need be held out.")
-    train = faces.split("train")
-    held_out = _held_out(train.labels, _together(train, copies), share, np.random.default_rng(seed))
-    if not held_out.any():
-        raise DataError(
-            f"the {len(train)} faces of train are too few, or too often the same photo or person, to hold any out."
-        )
-    splits = faces.splits.astype("<U10")
-    splits[np.flatnonzero(faces.splits == "train")[held_out]] = "validation"
-    return replace(faces, splits=splits)
 
 
 def person_of(name: str) -> str | None:
@@ -54,21 +33,39 @@ def person_of(name: str) -> str | None:
     return found and next(group for group in found.groups() if group)
 
 
-def _together(faces: FaceDataset, copies: CopiesFound | None) -> NDArray[np.int64]:
-    """A number for each face, equal where a chain of common photos and persons joins two; shape (n,)."""
+def rows_to_validate(
+    ids: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    hashes: NDArray[np.uint8],
+    paths: NDArray[np.str_] | None,
+    share: float,
+    seed: int,
+    copies: CopiesFound | None,
+) -> NDArray[np.bool_]:
+    """Which training faces to hold out; see :meth:`FaceDataset.with_validation`."""
+    if not 0 < share < 1:
+        raise DataError(f"the share to validate with must lie between 0 and 1, not be {share}.")
+    found = {} if copies is None else dict(zip(copies.ids.tolist(), copies.groups.tolist(), strict=True))
+    persons = [None] * len(ids) if paths is None else [person_of(Path(path).name) for path in paths]
+    groups = _together(photo_groups(hashes).tolist(), [found.get(number) for number in ids.tolist()], persons)
+    held_out = _held_out(labels, groups, share, np.random.default_rng(seed))
+    if not held_out.any():
+        raise DataError(
+            f"the {len(ids)} faces of train are too few, or too often the same photo or person, to hold any out."
+        )
+    return held_out
+
+
+def _together(*kinds: Sequence[object]) -> NDArray[np.int64]:
+    """A number for each face, equal where a chain of common names joins two; None is nobody's name. Shape (n,)."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    found = {} if copies is None else dict(zip(copies.ids.tolist(), copies.groups.tolist(), strict=True))
-    names = [None] * len(faces) if faces.paths is None else [person_of(Path(path).name) for path in faces.paths]
-    kinds = [
-        photo_groups(faces).tolist(),
-        [found.get(number, f"\0{row}") for row, number in enumerate(faces.ids.tolist())],
-        [name or f"\0{row}" for row, name in enumerate(names)],
-    ]
-    n, nodes, links = len(faces), len(faces), []
+    n = nodes = len(kinds[0])
+    links = []
     for kind in kinds:
-        numbers = np.unique(np.array(kind, dtype=np.str_), return_inverse=True)[1]
+        names = [f"\0{row}" if name is None else str(name) for row, name in enumerate(kind)]
+        numbers = np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1]
         links.append(numbers + nodes)
         nodes += n
     rows, columns = np.tile(np.arange(n), len(kinds)), np.concatenate(links)

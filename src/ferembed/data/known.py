@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from .dataset import FaceDataset
 
 FILE = Path(__file__).parent / "known_fer2013.safetensors"
 KEY_BYTES = 8
@@ -54,16 +51,11 @@ def near_copies(hashes: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray
     return (groups >= 0) & np.isin(groups, copy_groups(others))
 
 
-def photo_groups(faces: FaceDataset) -> NDArray[np.int64]:
-    """A number for each face, equal where two are pixel for pixel the same or known to show one photo; shape (n,)."""
-    identical = np.unique(faces.pixel_hashes, return_inverse=True)[1].astype(np.int64)
-    groups = copy_groups(hash_bytes(faces))
+def photo_groups(hashes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """A number for each picture, equal where two have one hash (n, 20) or are known to show one photo; shape (n,)."""
+    identical = np.unique(hashes, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    groups = copy_groups(hashes)
     return np.where(groups >= 0, groups, groups.max(initial=-1) + 1 + identical)
-
-
-def hash_bytes(faces: FaceDataset) -> NDArray[np.uint8]:
-    """The faces' pixel hashes as bytes, shape (n, 20)."""
-    return np.frombuffer(bytes.fromhex("".join(faces.pixel_hashes.tolist())), np.uint8).reshape(-1, 20)
 
 
 def keys_of(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:

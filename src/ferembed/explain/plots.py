@@ -1,7 +1,6 @@
 """Pictures of saliency: the face, its map, and the map over the face, side by side.
 
-Each is drawn on ``ax``, a grid in its place, or on a new figure; :func:`ferembed.evaluation.sheets.save_figure` writes
-them.
+Each is drawn on ``ax``, a grid in its place, or on a new figure; :func:`ferembed.evaluation.save_figure` writes them.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class GalleryFaces:
     @classmethod
     def of(cls, faces: FaceDataset) -> GalleryFaces:
         """The gallery of a training set."""
-        return cls(faces.ids, faces.labels, hash_bytes(faces), np.zeros(len(faces), bool))
+        return cls(faces.ids, faces.labels, faces.hashes, np.zeros(len(faces), bool))
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -66,7 +66,7 @@ class GalleryFaces:
         return GalleryFaces(
             np.concatenate([self.ids, least - 1 - np.arange(len(faces))]),
             np.concatenate([self.labels, np.full(len(faces), code)]),
-            np.concatenate([self.hashes, hash_bytes(faces)]),
+            np.concatenate([self.hashes, faces.hashes]),
             np.concatenate([self.enrolled, np.ones(len(faces), bool)]),
         )
 
@@ -145,11 +145,6 @@ def check_splits(train: FaceDataset, validation: FaceDataset) -> None:
         raise DataError(
             "the validation split has no image, or blank ones only: it selects and calibrates, so add some."
         )
-
-
-def hash_bytes(faces: FaceDataset) -> NDArray[np.uint8]:
-    """The SHA-1 of each image's pixels as 20 bytes."""
-    return np.array([list(bytes.fromhex(value)) for value in faces.pixel_hashes], np.uint8).reshape(-1, 20)
 
 
 def among(hashes: NDArray[np.uint8], known: NDArray[np.uint8]) -> NDArray[np.bool_]:

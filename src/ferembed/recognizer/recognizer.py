@@ -18,7 +18,7 @@ from ferembed.models import Encoder, Network
 from ferembed.recognizer.encoding import codes_among, encode, faces_of, seen_by
 from ferembed.recognizer.folder import Saved, read_folder, write_folder
 from ferembed.recognizer.forks import Turn
-from ferembed.recognizer.gallery import HeldOutFaces, Neighbors, among, check_splits, hash_bytes
+from ferembed.recognizer.gallery import HeldOutFaces, Neighbors, among, check_splits
 from ferembed.recognizer.later import MadeLater
 from ferembed.recognizer.packed import pack, read_packed
 from ferembed.ties import most_probable
@@ -106,7 +106,7 @@ class Recognizer(MadeLater):
         train, validation = train.without_blank(), validation.without_blank()
         check_splits(train, validation)
         gallery = encode(encoder, train.images)
-        held_out = HeldOutFaces(encode(encoder, validation.images), validation.labels, hash_bytes(validation))
+        held_out = HeldOutFaces(encode(encoder, validation.images), validation.labels, validation.hashes)
         return cls(encoder, State.of(network, train, gallery, held_out, votes), info)
 
     @property
@@ -169,7 +169,7 @@ class Recognizer(MadeLater):
 
     def copies_in_gallery(self, faces: FaceDataset, *, exact: bool = False) -> NDArray[np.bool_]:
         """Whether each face is identical to one of the gallery or, unless ``exact``, known to show its photo; (n,)."""
-        hashes, gallery = hash_bytes(faces), self._state.gallery.hashes
+        hashes, gallery = faces.hashes, self._state.gallery.hashes
         return among(hashes, gallery) | (not exact and near_copies(hashes, gallery))
 
     def calibrated_on(self, faces: FaceDataset) -> NDArray[np.bool_]:
@@ -178,7 +178,7 @@ class Recognizer(MadeLater):
         All False where the recogniser was saved in format 1, which did not keep them.
         """
         held_out = self._state.held_out
-        return among(hash_bytes(faces), np.zeros((0, 20), np.uint8) if held_out is None else held_out.hashes)
+        return among(faces.hashes, np.zeros((0, 20), np.uint8) if held_out is None else held_out.hashes)
 
     def enroll(self, label: str, images: Faces, *, save: bool = True) -> None:
         """Add faces of an expression, new or known, to the gallery and calibrate the voters again.
@@ -248,7 +248,7 @@ class Recognizer(MadeLater):
         """
         validation = seen_by(self.encoder, validation).without_blank()
         labels = codes_among(self._state.classes[: self._state.trained], validation)
-        held_out = HeldOutFaces(self.encode(validation.images), labels, hash_bytes(validation))
+        held_out = HeldOutFaces(self.encode(validation.images), labels, validation.hashes)
         self._become(lambda state: state.calibrated_by(held_out), save)
 
     def save(self, path: str | os.PathLike[str]) -> None:

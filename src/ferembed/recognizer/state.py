@@ -15,7 +15,7 @@ from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead
 from ferembed.estimators.voters import Voters, best_knn, calibrated_voters
 from ferembed.labels import canonical, place_of
 from ferembed.models import Network
-from ferembed.recognizer.gallery import VOTE, GalleryFaces, HeldOutFaces, among, hash_bytes
+from ferembed.recognizer.gallery import VOTE, GalleryFaces, HeldOutFaces, among
 from ferembed.storage import StorageError
 
 MEMBERS: dict[str, type[Any]] = {"softmax": SoftmaxHead, "knn": KNNClassifier}
@@ -68,7 +68,7 @@ class State:
         place = place_of(label, self.classes)
         classes = self.classes if place is not None else (*self.classes, canonical(label))
         code = len(self.classes) if place is None else place
-        fresh = ~among(hash_bytes(faces), self.gallery.hashes[self.gallery.labels == code])
+        fresh = ~among(faces.hashes, self.gallery.hashes[self.gallery.labels == code])
         faces, embeddings = faces.subset(fresh), embeddings[fresh]
         needed = 2 if place is None else 1
         if len(faces) < needed:

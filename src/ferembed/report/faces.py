@@ -13,7 +13,6 @@ from ferembed.auditing.lists import Places
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.page import FaceSheet, columns, heading, join, note
 from ferembed.evaluation.plots import surest_mistakes
-from ferembed.pipeline import fingerprint
 from ferembed.recognizer import Recognizer
 from ferembed.recognizer.encoding import seen_by
 from ferembed.ties import most_probable
@@ -127,7 +126,7 @@ def _nearest(
     train = None if train is None else seen_by(recognizer.encoder, train)
     gallery = None
     before = note("The faces this recogniser learned are not in this data, so its neighbours are only named.")
-    if train is not None and fingerprint(train) == recognizer.info.get("data", {}).get("train"):
+    if train is not None and train.fingerprint == recognizer.info.get("data", {}).get("train"):
         place = {int(number): row for row, number in enumerate(train.ids)}
         gallery = FaceSheet(train.images[[place[int(number)] for number in near.ids.ravel()]], "neighbours")
         before = gallery.style
