@@ -12,7 +12,7 @@ from PIL import Image
 
 import ferembed as fe
 from ferembed.evaluation.plots.canvas import new_figure
-from ferembed.evaluation.plots.sheets import save_figure
+from ferembed.evaluation.sheets import save_figure
 from ferembed.explain import METHODS
 
 SHOWN = ("happy", "surprise", "angry")

@@ -17,7 +17,7 @@ import ferembed as fe
 from ferembed.estimators import FunctionMember
 from ferembed.evaluation.plots import plot_confusion
 from ferembed.evaluation.plots.canvas import new_figure
-from ferembed.evaluation.plots.sheets import save_figure
+from ferembed.evaluation.sheets import save_figure
 
 NARROW = {"channels": [16, 32, 64, 128]}
 BACKBONES = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import ferembed as fe
 from ferembed.cli.tables import metrics_table, show
 from ferembed.evaluation import plot_confusion, plot_reliability, reliability_curve
-from ferembed.evaluation.plots.sheets import save_figure
+from ferembed.evaluation.sheets import save_figure
 
 source = sys.argv[1] if len(sys.argv) > 1 else "drawn"
 faces = fe.load_dataset(source)

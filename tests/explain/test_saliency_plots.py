@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ferembed import explain_class, explain_similarity, plot_saliency, plot_saliency_grid, plot_similarity_saliency
-from ferembed.evaluation.plots.sheets import save_figure
+from ferembed.evaluation.sheets import save_figure
 
 
 @pytest.fixture(scope="module")

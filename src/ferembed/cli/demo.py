@@ -171,7 +171,7 @@ def _show_and_draw(recognizer: Recognizer, evaluation: Evaluation, faces: FaceDa
 
     from ferembed.cli.tables import metrics_table, show
     from ferembed.evaluation import plot_confusion, plot_reliability, reliability_curve
-    from ferembed.evaluation.plots.sheets import plot_faces
+    from ferembed.evaluation.sheets import plot_faces
     from ferembed.ties import most_probable
 
     show(metrics_table(evaluation))
@@ -222,7 +222,7 @@ def _plot_answers(faces: FaceDataset, answers: Answers, truth: Sequence[str]) ->
     import numpy as np
 
     from ferembed.evaluation.plots.canvas import ORANGE
-    from ferembed.evaluation.plots.sheets import plot_faces
+    from ferembed.evaluation.sheets import plot_faces
 
     wrong = answers.names != np.array(truth)
     captions = [
@@ -250,7 +250,7 @@ def _counted(labels: Sequence[str]) -> str:
 
 def _save(pictures: dict[str, Any], out: Path) -> None:
     from ferembed.cli.tables import show
-    from ferembed.evaluation.plots.sheets import save_figure
+    from ferembed.evaluation.sheets import save_figure
 
     for name, picture in pictures.items():
         save_figure(picture, out / name)

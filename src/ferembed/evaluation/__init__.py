@@ -30,7 +30,7 @@ from ferembed.evaluation.plots import (
     plot_training,
     project_embedding,
 )
-from ferembed.evaluation.plots.sheets import plot_faces, save_figure
+from ferembed.evaluation.sheets import plot_faces, save_figure
 from ferembed.evaluation.retrieval import RetrievalMetrics, Retrieved, collapsed, evaluate_retrieval, retrieve
 from ferembed.evaluation.selective import RiskCoverageCurve, auroc, risk_coverage_curve
 from ferembed.evaluation.squared_calibration import squared_calibration_error

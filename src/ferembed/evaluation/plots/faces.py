@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ferembed.estimators.probabilities import as_probabilities
 from ferembed.evaluation.metrics import class_codes
 from ferembed.evaluation.plots.canvas import BLUE, ORANGE, figure_or_place
-from ferembed.evaluation.plots.sheets import plot_faces
+from ferembed.evaluation.sheets import plot_faces
 from ferembed.evaluation.plots.text import plain
 from ferembed.ties import most_probable
 
