@@ -45,7 +45,7 @@ from ferembed.auditing import (
     probable_mistakes,
     rank_labels,
 )
-from ferembed.auditing.canvas import canvas
+from ferembed.auditing.copies.canvas import canvas
 from ferembed.auditing.out_of_fold import out_of_fold_softmax
 from ferembed.auditing.outliers import KINDS
 from ferembed.data.known import FILE, copy_groups, keys_of

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 import ferembed as fe
-from ferembed.auditing.candidates import CLOSEST, Candidates, best_of_each_pair
-from ferembed.auditing.copies import _BLOCK, _confirmed, _laid_over, find_copies
+from ferembed.auditing.copies.candidates import CLOSEST, Candidates, best_of_each_pair
+from ferembed.auditing.copies.find import _BLOCK, _confirmed, _laid_over, find_copies
 from ferembed.auditing.stages import Stages
 
 BLOCKS = 3

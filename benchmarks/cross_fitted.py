@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 
 import ferembed as fe
-from ferembed.assessment import answer
-from ferembed.cards import HEADINGS, cross_fitted_figures, figures
+from ferembed.runs.assessment import answer
+from ferembed.runs.cards import HEADINGS, cross_fitted_figures, figures
 
 
 def main() -> None:

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
 import ferembed as fe
-from ferembed.data.augmentation import AugmentConfig, augment
 from ferembed.data.image_files import ImageFiles
-from ferembed.data.samplers import NaturalBatches
 from ferembed.storage import write_json, write_text
+from ferembed.training.augmentation import AugmentConfig, augment
+from ferembed.training.batches.samplers import NaturalBatches
 from ferembed.training.loaders import TrainingLoader
 
 SIZES = (64, 128)

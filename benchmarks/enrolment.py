@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss, recall_score
 
 from ferembed import FaceDataset, Recognizer, load, load_fer2013
-from ferembed.estimators.voters import renamed
 from ferembed.evaluation import auroc, expected_calibration_error
+from ferembed.recognizer.voters import renamed
 from ferembed.storage import write_json, write_text
 
 LABEL = "contempt"

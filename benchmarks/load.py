@@ -25,8 +25,8 @@ from machine import describe
 from numpy.typing import NDArray
 
 import ferembed as fe
-from ferembed.data.inputs import prepare_images
 from ferembed.recognizer import encoding
+from ferembed.recognizer.inputs import prepare_images
 from ferembed.storage import write_json, write_text
 
 STATEMENTS = {

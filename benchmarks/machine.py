@@ -8,7 +8,7 @@ import platform
 import sys
 from typing import Any
 
-from ferembed.pipeline import processor
+from ferembed.runs.pipeline import processor
 
 PACKAGES = ("ferembed", "torch", "faiss-cpu", "scikit-learn", "numpy")
 

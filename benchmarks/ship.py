@@ -14,11 +14,11 @@ import tempfile
 from pathlib import Path
 
 import ferembed as fe
-from ferembed.assessment import answer
-from ferembed.cards import card_text
 from ferembed.models.weights import CARD, FILE
-from ferembed.pipeline import VOTING
 from ferembed.recognizer.packed import pack, read_packed
+from ferembed.runs.assessment import answer
+from ferembed.runs.cards import card_text
+from ferembed.runs.pipeline import VOTING
 from ferembed.storage import write_text
 
 LARGEST = 12e6

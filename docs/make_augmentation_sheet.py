@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from ferembed.data import drawn_faces
-from ferembed.data.augmentation import AugmentConfig, augment, mixup, test_views
+from ferembed.recognizer.views import test_views
+from ferembed.training.augmentation import AugmentConfig, augment, mixup
 
 COLUMNS = 10
 

@@ -9,12 +9,12 @@ import torch
 from rich.console import Console
 
 from ferembed import DataError, Recognizer, compare, drawn_faces, evaluate
-from ferembed.assessment import answer, judge
 from ferembed.cli.tables import retrieval_comparison_table, retrieval_table
 from ferembed.evaluation import evaluate_probabilities, evaluate_retrieval
 from ferembed.evaluation.wording import COLLAPSED
 from ferembed.models import Encoder, Network
 from ferembed.report import figures
+from ferembed.runs.assessment import answer, judge
 
 FACES = drawn_faces(350, image_size=32, seed=4)
 VALIDATION, TEST = FACES.split("validation"), FACES.split("test")

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from ferembed import DataError, FaceDataset, Recognizer, StorageError, evaluate
-from ferembed.estimators.voters import renamed
 from ferembed.labels import FER2013_CLASSES
 from ferembed.models import Encoder, Network
+from ferembed.recognizer.voters import renamed
 from ferembed.storage import write_json
 
 NEW = "surprise"

@@ -15,12 +15,12 @@ from safetensors.numpy import load_file
 
 import ferembed as fe
 from ferembed import StorageError, drawn_faces
-from ferembed.assessment import answer, judge
-from ferembed.cards import cross_fitted_figures, figures
 from ferembed.labels import FER2013_CLASSES, FERPLUS_CLASSES
 from ferembed.models.weights import FILE
 from ferembed.recognizer.packed import narrowed, pack, read_packed
-from ferembed.shipped import card, shipped_names
+from ferembed.recognizer.shipped import card, shipped_names
+from ferembed.runs.assessment import answer, judge
+from ferembed.runs.cards import cross_fitted_figures, figures
 
 CLASSES = {"small": FER2013_CLASSES, "ferplus": FERPLUS_CLASSES}
 REPOSITORY = Path(__file__).parents[1]
@@ -139,7 +139,7 @@ from PIL import Image
 assert pathlib.Path(ferembed.__file__).is_relative_to(sys.prefix), ferembed.__file__
 face = Image.open(files("ferembed.cli") / "portrait.jpg").crop((172, 72, 279, 179))
 print(ferembed.models(), ferembed.load().predict(face)[0], ferembed.load("ferplus").predict(face)[0])
-from ferembed.pipeline import _commit
+from ferembed.runs.pipeline import _commit
 assert _commit() is None  # the commit of the project it is installed in is not the library's
 """
     shown = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path).stdout

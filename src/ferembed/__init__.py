@@ -6,7 +6,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ferembed.assessment import Comparison, Evaluation, compare, evaluate
     from ferembed.auditing import AuditReport, audit
     from ferembed.data import (
         DataError,
@@ -32,9 +31,9 @@ if TYPE_CHECKING:
         randomisation_test,
     )
     from ferembed.models import Encoder
-    from ferembed.pipeline import train
     from ferembed.recognizer import Recognizer
     from ferembed.report import write_comparison, write_report
+    from ferembed.runs import Comparison, Evaluation, compare, evaluate, train
     from ferembed.storage import StorageError
     from ferembed.training import CollapseWarning, Recipe, RecipeError, TrainingError, recipe_names
 
@@ -42,10 +41,10 @@ _HOMES: dict[str, str] = {
     "AuditReport": "auditing",
     "CalibratedClassifier": "estimators",
     "CollapseWarning": "training",
-    "Comparison": "assessment",
+    "Comparison": "runs",
     "DataError": "data",
     "Encoder": "models",
-    "Evaluation": "assessment",
+    "Evaluation": "runs",
     "FaceDataset": "data",
     "KNNClassifier": "estimators",
     "Metrics": "evaluation",
@@ -61,14 +60,14 @@ _HOMES: dict[str, str] = {
     "VotingEnsemble": "estimators",
     "deletion_curve": "explain",
     "audit": "auditing",
-    "compare": "assessment",
+    "compare": "runs",
     "drawn_faces": "data",
-    "evaluate": "assessment",
+    "evaluate": "runs",
     "evaluate_probabilities": "evaluation",
     "explain_class": "explain",
     "explain_similarity": "explain",
     "insertion_curve": "explain",
-    "load": "shipped",
+    "load": "recognizer",
     "load_dataset": "data",
     "load_fer2013": "data",
     "load_folder": "data",
@@ -78,7 +77,7 @@ _HOMES: dict[str, str] = {
     "plot_similarity_saliency": "explain",
     "randomisation_test": "explain",
     "recipe_names": "training",
-    "train": "pipeline",
+    "train": "runs",
     "write_comparison": "report",
     "write_report": "report",
 }

@@ -12,10 +12,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import ferembed as fe
-from ferembed.auditing import audit, candidates, copies, count_classes, find_label_issues, find_outliers, outliers, run
+from ferembed import progress as progress_module
+from ferembed.auditing import audit, count_classes, find_label_issues, find_outliers, outliers, run
+from ferembed.auditing.copies import candidates
+from ferembed.auditing.copies import find as copies
 from ferembed.auditing.pages import plot_balance
 from ferembed.cli import app
-from ferembed.data import DataError, FaceDataset, _progress, drawn_faces
+from ferembed.data import DataError, FaceDataset, drawn_faces
 from ferembed.data.image_files import ImageFiles
 
 
@@ -246,8 +249,8 @@ def test_every_long_stage_says_how_far_it_is(monkeypatch):
 
         stop = start
 
-    monkeypatch.setattr(_progress, "PATIENCE", -1)
-    monkeypatch.setattr(_progress, "_bar", Bar)
+    monkeypatch.setattr(progress_module, "PATIENCE", -1)
+    monkeypatch.setattr(progress_module, "_bar", Bar)
     audit(FACES, Plain())
     assert all(bar.completed == bar.total for bar in bars)
     assert [bar.what for bar in bars] == [

@@ -10,14 +10,15 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from ferembed.auditing import candidates, find_copies
-from ferembed.auditing import copies as copies_module
-from ferembed.auditing.alignment import align
-from ferembed.auditing.candidates import find_candidates, index_signatures
-from ferembed.auditing.canvas import canvas
-from ferembed.auditing.copies import DETAIL, least_detail
+from ferembed.auditing import find_copies
+from ferembed.auditing.copies import candidates
+from ferembed.auditing.copies import find as copies_module
+from ferembed.auditing.copies.alignment import align
+from ferembed.auditing.copies.candidates import find_candidates, index_signatures
+from ferembed.auditing.copies.canvas import canvas
+from ferembed.auditing.copies.find import DETAIL, least_detail
+from ferembed.auditing.copies.views import MIDDLE, VIEWS, Poses, signatures, views
 from ferembed.auditing.stages import Stages
-from ferembed.auditing.views import MIDDLE, VIEWS, Poses, signatures, views
 from ferembed.data import FaceDataset, drawn_faces
 
 DRAWN = drawn_faces(700, seed=3)

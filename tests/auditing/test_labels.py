@@ -144,9 +144,9 @@ def test_fixes_by_hand_and_their_errors():
 def test_fer2013_labels_against_ferplus(fer2013_csv):
     """Without any trained encoder, the signatures of the copies' search already find more than chance."""
     from ferembed import load_fer2013
-    from ferembed.auditing.canvas import canvas
-    from ferembed.auditing.views import signatures
-    from ferembed.data.ferplus import VOTE_COLUMNS
+    from ferembed.auditing.copies.canvas import canvas
+    from ferembed.auditing.copies.views import signatures
+    from ferembed.data.readers.ferplus import VOTE_COLUMNS
 
     faces = load_fer2013(fer2013_csv, cache=False).subset(np.arange(6000))
     with open(fer2013_csv.with_name("fer2013new.csv"), newline="") as file:

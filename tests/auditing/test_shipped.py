@@ -8,8 +8,8 @@ import pytest
 from ferembed.auditing import find_copies, known_copies, known_labels, known_outliers
 from ferembed.data import FaceDataset, drawn_faces
 from ferembed.data import known as shipped
-from ferembed.data.ferplus import VOTE_COLUMNS
 from ferembed.data.known import keys_of
+from ferembed.data.readers.ferplus import VOTE_COLUMNS
 from ferembed.labels import FER2013_CLASSES
 
 FERPLUS_NAMES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")

@@ -20,7 +20,7 @@ from ferembed import Recipe, Recognizer, drawn_faces, evaluate, load, load_datas
 from ferembed.cli import main
 from ferembed.cli.options import DEFAULT
 from ferembed.data import RAFDB_FOLDERS, load_folder
-from ferembed.shipped import card
+from ferembed.recognizer.shipped import card
 
 TINY = """
 description: Seconds, for a test.

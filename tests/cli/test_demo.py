@@ -29,7 +29,7 @@ def trained(monkeypatch):
     """Where a recogniser of drawn faces would have been trained."""
     folders = []
     monkeypatch.setattr(demo, "_train_on_drawn_faces", folders.append)
-    monkeypatch.setattr("ferembed.pipeline.train", lambda *_, **__: pytest.fail("the demo trains"))
+    monkeypatch.setattr("ferembed.runs.pipeline.train", lambda *_, **__: pytest.fail("the demo trains"))
     return folders
 
 
@@ -88,8 +88,8 @@ def test_where_every_face_has_a_copy_the_demo_says_so(small, told, csv, tmp_path
 
 def test_what_is_trained_on_is_what_drawn_names(told, tmp_path, monkeypatch):
     """So that ``ferembed report OUT/run drawn``, as the demo says, shows the faces that were learned."""
-    monkeypatch.setattr("ferembed.pipeline.train", lambda _recipe, *splits, **__: splits)
-    monkeypatch.setattr("ferembed.assessment.evaluate", lambda *_: None)
+    monkeypatch.setattr("ferembed.runs.pipeline.train", lambda _recipe, *splits, **__: splits)
+    monkeypatch.setattr("ferembed.runs.assessment.evaluate", lambda *_: None)
     learned = []
     monkeypatch.setattr(demo, "_show_and_draw", lambda splits, *_: learned.extend(splits))
     demo.command(tmp_path / "out", train=True)

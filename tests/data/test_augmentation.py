@@ -6,8 +6,8 @@ import torch
 from pydantic import ValidationError
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ferembed.data.augmentation import AugmentConfig, Mix, augment, mixup
-from ferembed.data.augmentation import test_views as views_of
+from ferembed.recognizer.views import test_views as views_of
+from ferembed.training.augmentation import AugmentConfig, Mix, augment, mixup
 
 NONE = AugmentConfig.none()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import ferembed.data._cache as cache_module
+import ferembed.data.readers._cache as cache_module
 from ferembed.data import DataError, load_fer2013
 from ferembed.labels import FER2013_CLASSES
 
@@ -160,7 +160,7 @@ class TestCache:
     @pytest.fixture
     def parses(self, monkeypatch):
         """How often the csv is really parsed."""
-        import ferembed.data.fer2013 as module
+        import ferembed.data.readers.fer2013 as module
 
         calls = []
         parse = module._parse

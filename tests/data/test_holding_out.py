@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferembed.auditing.copies import find_copies
+from ferembed.auditing.copies.find import find_copies
 from ferembed.data import DataError, FaceDataset, drawn_faces
 from ferembed.data.holding_out import person_of
 

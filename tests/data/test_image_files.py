@@ -8,7 +8,7 @@ from PIL import Image
 
 from ferembed.data import DataError, FaceDataset, drawn_faces, image_files, load_dataset, load_folder, load_manifest
 from ferembed.data.image_files import ImageFiles
-from ferembed.data.inputs import prepare_images, prepared_batches
+from ferembed.recognizer.inputs import prepare_images, prepared_batches
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ferembed.data import DataError, FaceDataset
-from ferembed.data.inputs import prepare_images
+from ferembed.recognizer.inputs import prepare_images
 
 RNG = np.random.default_rng(0)
 FACE = RNG.integers(0, 256, (48, 48), dtype=np.uint8)

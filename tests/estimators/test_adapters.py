@@ -68,7 +68,7 @@ def test_functions_give_probabilities_or_logits(model):
 
 def test_torch_modules_are_asked_in_evaluation_mode_and_batches(model):
     torch = pytest.importorskip("torch")
-    from ferembed.adapters import TorchMember
+    from ferembed.estimators import TorchMember
 
     softmax, X, names = model
     linear = torch.nn.Linear(4, 3)
@@ -172,7 +172,7 @@ def test_a_member_that_answers_nan_is_named_with_its_row(tmp_path, model, kind):
         member = FunctionMember(lambda X: np.where(np.isnan(X[:, :3]), np.nan, 0.0), CLASSES, output="logits")
     elif kind == "torch":
         torch = pytest.importorskip("torch")
-        from ferembed.adapters import TorchMember
+        from ferembed.estimators import TorchMember
 
         member = TorchMember(torch.nn.Linear(4, 3), CLASSES)
     elif kind == "onnx":
@@ -250,7 +250,7 @@ def test_estimators_and_evaluation_import_without_torch_faiss_and_matplotlib():
 def test_a_torch_module_an_onnx_file_a_table_and_scikit_learn_vote_together(tmp_path, model):
     """Members that look at one X in their own way: the first column is the row's id, the others are its features."""
     torch = pytest.importorskip("torch")
-    from ferembed.adapters import TorchMember
+    from ferembed.estimators import TorchMember
 
     softmax, X, names = model
     rows = np.column_stack([np.arange(len(X)), X]).astype(np.float32)

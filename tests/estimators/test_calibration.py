@@ -16,6 +16,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
+from ferembed import probability as helpers
 from ferembed.estimators import (
     CalibratedClassifier,
     IsotonicCalibration,
@@ -24,8 +25,7 @@ from ferembed.estimators import (
     calibration_from_dict,
     fit_calibration,
 )
-from ferembed.estimators import probabilities as helpers
-from ferembed.estimators.evidence import CLASS_ROWS, LITTLE, PRIOR_ROWS, evidence
+from ferembed.estimators.calibration.evidence import CLASS_ROWS, LITTLE, PRIOR_ROWS, evidence
 from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
 from ferembed.ties import TIE
 
@@ -275,7 +275,7 @@ def test_thousands_of_faces_find_the_temperature_that_they_find_without_a_prior(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = fit_calibration("temperature", proba, labels).temperature
-    monkeypatch.setattr("ferembed.estimators.evidence.targets.__defaults__", (None, 1e-9))
+    monkeypatch.setattr("ferembed.estimators.calibration.evidence.targets.__defaults__", (None, 1e-9))
     assert found == pytest.approx(fit_calibration("temperature", proba, labels).temperature, rel=0.01)
 
 

@@ -19,8 +19,8 @@ from ferembed.estimators import (
     fit_pool_weights,
     pool_probabilities,
 )
-from ferembed.estimators.evidence import targets
-from ferembed.estimators.probabilities import cross_entropy, log_loss
+from ferembed.estimators.calibration.evidence import targets
+from ferembed.probability import cross_entropy, log_loss
 from ferembed.storage import StorageError
 from ferembed.ties import TIE
 

@@ -6,8 +6,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from ferembed.adapters import TorchMember
-from ferembed.estimators import VotingEnsemble
+from ferembed.estimators import TorchMember, VotingEnsemble
 
 CLASSES = ["angry", "happy", "sad"]
 

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from matplotlib import rcParams
 from PIL import Image
 
-from ferembed.evaluation.page import (
+from ferembed.evaluation.plots.canvas import new_figure
+from ferembed.page import (
     FaceSheet,
     Section,
     figure,
@@ -25,7 +26,6 @@ from ferembed.evaluation.page import (
     table,
     write_page,
 )
-from ferembed.evaluation.plots.canvas import new_figure
 
 WILD = "<script>alert('&')</script>"
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from ferembed.data.inputs import prepare_images
 from ferembed.models import Encoder, Network
 from ferembed.models.network import CosineHead
+from ferembed.recognizer.inputs import prepare_images
 
 
 @pytest.mark.parametrize("channels", [1, 3])

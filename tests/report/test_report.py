@@ -12,11 +12,11 @@ from markupsafe import Markup
 from PIL import Image
 
 from ferembed import DataError, Recognizer, StorageError, audit, drawn_faces, evaluate, write_comparison, write_report
-from ferembed.assessment import answer
-from ferembed.auditing.copies import find_copies
+from ferembed.auditing.copies.find import find_copies
 from ferembed.data import load_folder
 from ferembed.models import Encoder, Network
 from ferembed.report.audit import audit_summary
+from ferembed.runs.assessment import answer
 
 FACES = drawn_faces(420, image_size=32, label_noise=0.3, seed=2)
 TEST = FACES.split("test")

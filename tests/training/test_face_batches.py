@@ -10,11 +10,11 @@ import torch
 from torch.nn.functional import one_hot
 
 from ferembed import train
-from ferembed.data.augmentation import AugmentConfig
-from ferembed.data.samplers import PairBatches
 from ferembed.losses import CombinedLoss, Contrastive, CrossEntropy, Outputs, SupCon
+from ferembed.training.augmentation import AugmentConfig
+from ferembed.training.batches.samplers import PairBatches
+from ferembed.training.callbacks.hard_negatives import MineHardNegatives
 from ferembed.training.faces import FaceData
-from ferembed.training.hard_negatives import MineHardNegatives
 from ferembed.training.loaders import RowBatch
 
 sys.path.insert(0, str(Path(__file__).parent))

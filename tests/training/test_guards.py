@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ferembed import RecipeError, drawn_faces, train
-from ferembed.training.guards import CollapseWarning, TrainingError, diagnosis, explain_memory
+from ferembed.training.callbacks.guards import CollapseWarning, TrainingError, diagnosis, explain_memory
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fit import TINY, curve, faces
@@ -86,7 +86,7 @@ import resource, sys, torch
 sys.path.insert(0, sys.argv[1])
 from test_fit import TINY, faces
 from ferembed import train
-from ferembed.training.guards import TrainingError
+from ferembed.training.callbacks.guards import TrainingError
 import ferembed.training.fit, ferembed.recognizer, timm
 
 recipe = TINY.override({"encoder.image_size": 1024, "batches.size": 64, "epochs": 1})

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from ferembed import DataError, RecipeError, StorageError, evaluate, load, train
-from ferembed.data.ferplus import ferplus_labels, refined_targets
-from ferembed.lineage import start_of, teachers_of, trained_network
-from ferembed.pipeline import VOTING
+from ferembed.data.readers.ferplus import ferplus_labels, refined_targets
+from ferembed.runs.lineage import start_of, teachers_of, trained_network
+from ferembed.runs.pipeline import VOTING
 from ferembed.training.fit import make_learner
 from ferembed.training.module import answers
 from ferembed.training.runs import best_weights

@@ -155,7 +155,7 @@ MEMORY = """
 import gc, resource, sys
 import numpy as np, torch
 from ferembed.data import load_folder
-from ferembed.data.inputs import prepared_batches
+from ferembed.recognizer.inputs import prepared_batches
 sys.path.insert(0, sys.argv[1])
 from test_fit import TINY
 from ferembed.training.faces import FaceData

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from ferembed import TrainingError, load_fer2013, train
-from ferembed.training.surroundings import undisturbed
+from ferembed.runs._surroundings import undisturbed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fit import TINY, curve, faces

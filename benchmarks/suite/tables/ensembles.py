@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ferembed import StackingEnsemble, VotingEnsemble
 from ferembed.estimators import FunctionMember
-from ferembed.estimators.probabilities import softmax
+from ferembed.probability import softmax
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

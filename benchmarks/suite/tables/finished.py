@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 
 from ferembed import Recognizer, VotingEnsemble
-from ferembed.pipeline import RUN
+from ferembed.runs.pipeline import RUN
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

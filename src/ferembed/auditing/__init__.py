@@ -1,6 +1,6 @@
 """Trust the data: copies, doubtful labels, odd pictures and balance, before a score is believed."""
 
-from ferembed.auditing.copies import Copies, find_copies
+from ferembed.auditing.copies.find import Copies, find_copies
 from ferembed.auditing.labels import LabelIssues, find_label_issues
 from ferembed.auditing.mistakes import confident_joint, probable_mistakes, rank_labels
 from ferembed.auditing.outliers import Outliers, find_outliers

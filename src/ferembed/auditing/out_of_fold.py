@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from ferembed.data._progress import progress
 from ferembed.estimators import SoftmaxHead
+from ferembed.progress import progress
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

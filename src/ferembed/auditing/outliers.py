@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.auditing.canvas import canvas
-from ferembed.auditing.copies import Copies
-from ferembed.auditing.views import signatures
-from ferembed.data._progress import progress
+from ferembed.auditing.copies.canvas import canvas
+from ferembed.auditing.copies.find import Copies
+from ferembed.auditing.copies.views import signatures
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.index import make_index
+from ferembed.progress import progress
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.auditing.copies import Copies
+from ferembed.auditing.copies.find import Copies
 from ferembed.auditing.labels import LabelIssues
 from ferembed.auditing.outliers import Outliers
 from ferembed.data.dataset import FaceDataset

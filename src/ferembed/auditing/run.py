@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.auditing.copies import Copies, find_copies
+from ferembed.auditing.copies.find import Copies, find_copies
 from ferembed.auditing.labels import find_label_issues
 from ferembed.auditing.lists import write_lists
 from ferembed.auditing.outliers import find_outliers

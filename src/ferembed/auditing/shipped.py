@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ferembed.auditing.copies import Copies, grouped
+from ferembed.auditing.copies.find import Copies, grouped
 from ferembed.auditing.labels import LabelIssues
 from ferembed.auditing.outliers import KINDS, Outliers
 from ferembed.auditing.stages import Arrays

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.data._progress import progress
+from ferembed.progress import progress
 from ferembed.storage import atomic_path, write_text
 
 Arrays = dict[str, NDArray[Any]]

@@ -27,7 +27,7 @@ def command(data: Data, run: Run = None, out: Out = Path("audit"), classes: Clas
     from ferembed.auditing import audit
     from ferembed.cli.tables import show
     from ferembed.evaluation.wording import COLLAPSED
-    from ferembed.shipped import load
+    from ferembed.recognizer.shipped import load
 
     recognizer = load(DEFAULT if run is None else unambiguous(run))
     faces = faces_for(recognizer.encoder, data, classes)

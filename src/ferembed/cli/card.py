@@ -22,16 +22,16 @@ def command(data: DataAfterRun = None, write: Write = None) -> None:
     if write is not None and data is not None:
         _write(write, data)
         return
-    from ferembed.shipped import card
+    from ferembed.recognizer.shipped import card
 
     print(card(), end="")
 
 
 def _write(run: Path, data: str) -> None:
-    from ferembed.cards import card_text
     from ferembed.cli.tables import show
-    from ferembed.pipeline import VOTING
     from ferembed.recognizer import Recognizer
+    from ferembed.runs.cards import card_text
+    from ferembed.runs.pipeline import VOTING
     from ferembed.storage import write_text
 
     folders = [run, run / VOTING] if (run / VOTING).is_dir() else [run]

@@ -27,10 +27,10 @@ def command(
     json: Json = None,
 ) -> None:
     """Judge two runs on the same faces: differences of all figures, McNemar's test, and the faces they disagree on."""
-    from ferembed.assessment import compare
     from ferembed.cli.tables import comparison_table, retrieval_comparison_table, show
+    from ferembed.recognizer.shipped import load
     from ferembed.report import write_comparison
-    from ferembed.shipped import load
+    from ferembed.runs.assessment import compare
     from ferembed.storage import write_json
 
     first, second = unambiguous(first), unambiguous(second)

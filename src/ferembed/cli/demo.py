@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from rich.table import Table
 
-    from ferembed.assessment import Evaluation
     from ferembed.data import FaceDataset
-    from ferembed.data.inputs import Faces
     from ferembed.explain import Saliency
     from ferembed.recognizer import Recognizer
+    from ferembed.recognizer.inputs import Faces
+    from ferembed.runs.assessment import Evaluation
 
 PORTRAIT, FACE = "portrait.jpg", (172, 72, 279, 179)
 """Eileen Collins, astronaut (NASA, public domain), and her face: left, upper, right and lower edge in pixels."""
@@ -60,7 +60,7 @@ def command(out: Out = Path("demo"), data: Data = Path("data/fer2013.csv"), trai
 
 def _ask_shipped(data: Path, out: Path) -> None:
     from ferembed.cli.tables import show
-    from ferembed.shipped import load
+    from ferembed.recognizer.shipped import load
 
     recognizer = load()
     _ask_about_portrait(recognizer, out)
@@ -150,11 +150,11 @@ def _answers_table(title: str, faces: Sequence[str], answers: Answers, truth: Se
 
 
 def _train_on_drawn_faces(out: Path) -> None:
-    from ferembed.assessment import evaluate
     from ferembed.cli.tables import show
     from ferembed.data import load_dataset
-    from ferembed.data.sources import DRAWN
-    from ferembed.pipeline import train
+    from ferembed.data.readers.sources import DRAWN
+    from ferembed.runs.assessment import evaluate
+    from ferembed.runs.pipeline import train
     from ferembed.training import Recipe
 
     faces = load_dataset(DRAWN)

@@ -23,9 +23,9 @@ def command(
     json: Json = None,
 ) -> None:
     """Judge softmax, k-NN and the vote, class by class, and the embedding's retrieval, with 95% intervals."""
-    from ferembed.assessment import evaluate
     from ferembed.cli.tables import classes_table, metrics_table, retrieval_table, show
-    from ferembed.shipped import load
+    from ferembed.recognizer.shipped import load
+    from ferembed.runs.assessment import evaluate
     from ferembed.storage import write_json
 
     run, (data,) = run_and_rest("evaluate", first, [] if after is None else [after])

@@ -10,10 +10,10 @@ from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from ferembed.data import FaceDataset
-    from ferembed.data._naming import ClassNames
+    from ferembed.data.readers.naming import ClassNames
 
 DEFAULT: Final = "small"
-"""The recogniser that ships and is asked where no run is named, as :func:`ferembed.shipped.load` has it."""
+"""The recogniser that ships and is asked where no run is named, as :func:`ferembed.recognizer.shipped.load` has it."""
 
 DATA: Final = typer.Argument(
     metavar="DATA",
@@ -88,7 +88,7 @@ def run_and_rest(command: str, first: str | None, rest: list[str]) -> tuple[str,
     typer.BadParameter
         If nothing follows the run, or the first argument may mean two things; the sentence says how to write it.
     """
-    from ferembed.data.sources import DRAWN
+    from ferembed.data.readers.sources import DRAWN
 
     several = command == "predict"
     what, example = ("images", "face.png") if several else ("data", "data.csv")
@@ -115,7 +115,7 @@ def class_names(text: str | None) -> ClassNames:
     typer.BadParameter
         If it is neither a known set of folders, nor pairs, nor a list.
     """
-    from ferembed.data.folder import AFFECTNET_FOLDERS, RAFDB_FOLDERS
+    from ferembed.data.readers.folder import AFFECTNET_FOLDERS, RAFDB_FOLDERS
 
     if text is None:
         return None
@@ -139,7 +139,7 @@ def faces_for(encoder: Any, data: str, classes: str | None = None) -> FaceDatase
 
 def is_run(name: str) -> bool:
     """Whether a recogniser is to be found under a name or path: shipped, saved, exported, or in training."""
-    from ferembed.shipped import shipped_names
+    from ferembed.recognizer.shipped import shipped_names
 
     path = Path(name)
     if name in shipped_names():
@@ -151,7 +151,7 @@ def is_run(name: str) -> bool:
 
 def unambiguous(name: str) -> str:
     """The name of a run, unless a shipped recogniser and something in the working folder both have it."""
-    from ferembed.shipped import shipped_names
+    from ferembed.recognizer.shipped import shipped_names
 
     if name in shipped_names() and Path(name).exists():
         kind = "folder" if Path(name).is_dir() else "file"

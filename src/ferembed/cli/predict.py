@@ -18,7 +18,7 @@ Near = Annotated[int, typer.Option("--neighbors", min=0, help="Nearest training 
 def command(first: RunOrNone = None, others: Images = None, neighbors: Near = 5) -> None:
     """Name the expression of each image, with the probability of every class and the nearest training faces."""
     from ferembed.cli.tables import prediction_table, show
-    from ferembed.shipped import load
+    from ferembed.recognizer.shipped import load
 
     run, images = run_and_rest("predict", first, others or [])
     recognizer = load(run)

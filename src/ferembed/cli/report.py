@@ -23,8 +23,8 @@ def command(
 ) -> None:
     """Write figures, confusion matrix with its faces, calibration, retrieval, map and saliency to one HTML file."""
     from ferembed.cli.tables import metrics_table, show
+    from ferembed.recognizer.shipped import load
     from ferembed.report import write_report
-    from ferembed.shipped import load
 
     run, (data,) = run_and_rest("report", first, [] if after is None else [after])
     faces = faces_for(load(run).encoder, data, classes)

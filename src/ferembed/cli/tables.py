@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ferembed.assessment import Comparison, Evaluation
 from ferembed.evaluation import PairedMetrics, PairedRetrieval
 from ferembed.evaluation.wording import (
     CALIBRATION,
@@ -23,6 +22,7 @@ from ferembed.evaluation.wording import (
     written_gap,
     written_interval,
 )
+from ferembed.runs.assessment import Comparison, Evaluation
 from ferembed.ties import most_probable
 from ferembed.training import Recipe
 

@@ -36,10 +36,10 @@ def command(
     classes: Classes = None,
 ) -> None:
     """Train a recogniser on the train split; the validation split selects and calibrates."""
-    from ferembed.assessment import evaluate
-    from ferembed.auditing.copies import find_copies
+    from ferembed.auditing.copies.find import find_copies
     from ferembed.cli.tables import metrics_table, show
-    from ferembed.pipeline import RUN, train
+    from ferembed.runs.assessment import evaluate
+    from ferembed.runs.pipeline import RUN, train
     from ferembed.training import Recipe
     from ferembed.training.distributed import is_first
 

@@ -5,29 +5,29 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .dataset import SPLITS, DataError, FaceDataset
+from ferembed.data.dataset import SPLITS, DataError, FaceDataset
 
 if TYPE_CHECKING:
-    from .drawn import drawn_faces
-    from .fer2013 import load_fer2013
-    from .ferplus import VOTE_MODES, ferplus_labels, vote_distributions
-    from .folder import AFFECTNET_FOLDERS, RAFDB_FOLDERS, load_folder
-    from .images import read_image
-    from .manifest import load_manifest
-    from .sources import load_dataset
+    from ferembed.data.images import read_image
+    from ferembed.data.readers.drawn import drawn_faces
+    from ferembed.data.readers.fer2013 import load_fer2013
+    from ferembed.data.readers.ferplus import VOTE_MODES, ferplus_labels, vote_distributions
+    from ferembed.data.readers.folder import AFFECTNET_FOLDERS, RAFDB_FOLDERS, load_folder
+    from ferembed.data.readers.manifest import load_manifest
+    from ferembed.data.readers.sources import load_dataset
 
 _HOMES = {
-    "drawn_faces": "drawn",
-    "load_fer2013": "fer2013",
-    "VOTE_MODES": "ferplus",
-    "ferplus_labels": "ferplus",
-    "vote_distributions": "ferplus",
-    "AFFECTNET_FOLDERS": "folder",
-    "RAFDB_FOLDERS": "folder",
-    "load_folder": "folder",
+    "drawn_faces": "readers.drawn",
+    "load_fer2013": "readers.fer2013",
+    "VOTE_MODES": "readers.ferplus",
+    "ferplus_labels": "readers.ferplus",
+    "vote_distributions": "readers.ferplus",
+    "AFFECTNET_FOLDERS": "readers.folder",
+    "RAFDB_FOLDERS": "readers.folder",
+    "load_folder": "readers.folder",
     "read_image": "images",
-    "load_manifest": "manifest",
-    "load_dataset": "sources",
+    "load_manifest": "readers.manifest",
+    "load_dataset": "readers.sources",
 }
 
 __all__ = [

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.data.errors import DataError
 from ferembed.labels import same_class
-
-from .errors import DataError
 
 
 def check_images(images: Any) -> None:

@@ -8,9 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ferembed.data.errors import DataError
 from ferembed.labels import place_of
-
-from .errors import DataError
 
 Ids = NDArray[np.int64]
 

@@ -11,13 +11,20 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import check_images, check_labels, check_votes
-from .changes import CopiesFound, Findings, Relabelling, changed_labels, rows_without, rows_without_later_copies
-from .errors import DataError
-from .holding_out import rows_to_validate
-from .image_files import ImageFiles
-from .images import is_blank, pixel_hash
-from .known import photo_groups
+from ferembed.data._checks import check_images, check_labels, check_votes
+from ferembed.data.changes import (
+    CopiesFound,
+    Findings,
+    Relabelling,
+    changed_labels,
+    rows_without,
+    rows_without_later_copies,
+)
+from ferembed.data.errors import DataError
+from ferembed.data.holding_out import rows_to_validate
+from ferembed.data.image_files import ImageFiles
+from ferembed.data.images import is_blank, pixel_hash
+from ferembed.data.known import photo_groups
 
 __all__ = ["SPLITS", "DataError", "FaceDataset"]
 
@@ -144,21 +151,17 @@ class FaceDataset:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over class names, pixels and labels, in order: which data a run has learnt."""
-        return self._digest(self.labels).hexdigest()
+        return self._digest(self.labels.tobytes())
 
     @property
     def table_fingerprint(self) -> str:
         """SHA-256 over ids and splits, too: which data an audit speaks of."""
-        digest = self._digest(self.labels, self.ids)
-        digest.update("\n".join(self.splits.tolist()).encode())
-        return digest.hexdigest()
+        splits = "\n".join(self.splits.tolist()).encode()
+        return self._digest(self.labels.tobytes() + self.ids.tobytes() + splits)
 
-    def _digest(self, *columns: NDArray[np.int64]) -> hashlib._Hash:
+    def _digest(self, columns: bytes) -> str:
         names = "\n".join([*self.classes, *self.pixel_hashes.tolist()])
-        digest = hashlib.sha256(names.encode(errors="surrogateescape"))
-        for column in columns:
-            digest.update(column.tobytes())
-        return digest
+        return hashlib.sha256(names.encode(errors="surrogateescape") + columns).hexdigest()
 
     def subset(self, rows: ArrayLike) -> FaceDataset:
         """The rows picked by an integer or boolean array, in that order."""

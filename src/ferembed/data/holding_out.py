@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .changes import CopiesFound
-from .errors import DataError
-from .known import photo_groups
+from ferembed.data.changes import CopiesFound
+from ferembed.data.errors import DataError
+from ferembed.data.known import photo_groups
 
 _PERSON = re.compile(
     r"(S\d{3})_\d{3}_\d+"  # CK+: S005_001_00000011

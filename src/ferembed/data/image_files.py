@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _table
-from ._progress import progress
-from .errors import DataError
-from .images import UndecodableImage, is_blank, pixel_hash, read_image, read_images
+from ferembed.data.errors import DataError, fault
+from ferembed.data.images import UndecodableImage, is_blank, pixel_hash, read_image, read_images
+from ferembed.progress import progress
 
 CHUNK = 256
 """Images decoded at a time where all of them are asked for in turn."""
@@ -28,7 +27,7 @@ class Listing(NamedTuple):
 
     def fault(self, place: int, problem: str) -> DataError:
         """The error for the cell that names one of the files."""
-        return _table.fault(self.table, int(self.rows[place]), "path", problem.rstrip("."))
+        return fault(self.table, int(self.rows[place]), "path", problem.rstrip("."))
 
 
 class ImageFiles:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._progress import progress
-from .errors import DataError
+from ferembed.data.errors import DataError
+from ferembed.progress import progress
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from .dataset import DataError, FaceDataset
-from .image_files import CHUNK, ImageFiles
+from ferembed.data.dataset import DataError, FaceDataset
+from ferembed.data.image_files import CHUNK, ImageFiles
 
 
 def as_asked(faces: FaceDataset, *, image_size: int, channels: int) -> FaceDataset:

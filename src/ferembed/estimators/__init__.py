@@ -1,8 +1,7 @@
 """Classifiers over embeddings, and what makes their votes probabilities: arrays in, arrays out, no torch."""
 
-from ferembed.estimators.adapters import FunctionMember, TableMember
-from ferembed.estimators.calibrated import CalibratedClassifier
-from ferembed.estimators.calibration import (
+from ferembed.estimators.calibration.calibrated import CalibratedClassifier
+from ferembed.estimators.calibration.maps import (
     Calibration,
     DirichletCalibration,
     IsotonicCalibration,
@@ -11,14 +10,16 @@ from ferembed.estimators.calibration import (
     calibration_from_dict,
     fit_calibration,
 )
-from ferembed.estimators.knn import KNNClassifier
-from ferembed.estimators.onnx_member import ONNXMember
-from ferembed.estimators.open_set import OpenSet
-from ferembed.estimators.pooling import fit_pool_weights, pool_probabilities
-from ferembed.estimators.rejection import RejectOption, conformal_threshold, selective_threshold
+from ferembed.estimators.ensembles.members import FunctionMember, TableMember
+from ferembed.estimators.ensembles.onnx_member import ONNXMember
+from ferembed.estimators.ensembles.pooling import fit_pool_weights, pool_probabilities
+from ferembed.estimators.ensembles.stacking import StackingEnsemble
+from ferembed.estimators.ensembles.torch_member import TorchMember
+from ferembed.estimators.ensembles.voting import VotingEnsemble
+from ferembed.estimators.knn.classifier import KNNClassifier
+from ferembed.estimators.rejection.open_set import OpenSet
+from ferembed.estimators.rejection.reject_option import RejectOption, conformal_threshold, selective_threshold
 from ferembed.estimators.softmax import SoftmaxHead
-from ferembed.estimators.stacking import StackingEnsemble
-from ferembed.estimators.voting import VotingEnsemble
 
 __all__ = [
     "CalibratedClassifier",
@@ -34,6 +35,7 @@ __all__ = [
     "StackingEnsemble",
     "TableMember",
     "TemperatureScaling",
+    "TorchMember",
     "VectorScaling",
     "VotingEnsemble",
     "calibration_from_dict",

@@ -16,8 +16,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
-from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
 from ferembed.labels import canonical
+from ferembed.probability import Codes, Floats, probabilities_of
 
 Labels = NDArray[Any]
 Response = Callable[[Any, Any], Floats]

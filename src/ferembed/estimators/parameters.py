@@ -10,8 +10,6 @@ import numpy as np
 from sklearn import model_selection
 from sklearn.model_selection import BaseCrossValidator
 
-from ferembed.estimators.weights import WEIGHTINGS
-
 
 def is_number(value: Any) -> bool:
     """Whether a value is an integer or a real number; a bool is not.
@@ -99,23 +97,3 @@ def plain_parameters(estimator: Any, without: Collection[str] = ()) -> dict[str,
                 "None, dicts of these and scikit-learn's splitters can. Set another by set_params first."
             ) from error
     return saved
-
-
-def check_vote_parameters(k: Any, weights: Any, temperature: Any, smoothing: Any, prototypes: Any) -> None:
-    """Check the parameters of :class:`~ferembed.estimators.KNNClassifier`.
-
-    Raises
-    ------
-    ValueError
-        If one is unfit.
-    """
-    if k != "auto" and not is_count(k):
-        raise ValueError(f"k must be a whole number from 1 or 'auto', not {k!r}.")
-    if weights not in WEIGHTINGS:
-        raise ValueError(f"weights must be one of {', '.join(WEIGHTINGS)}, not {weights!r}.")
-    if temperature != "auto" and not (is_number(temperature) and 0 < temperature < np.inf):
-        raise ValueError(f"temperature must be a number above 0 or 'auto', not {temperature!r}.")
-    if not (is_number(smoothing) and 0 <= smoothing < 1):
-        raise ValueError(f"smoothing must be a number from 0 to below 1, not {smoothing!r}.")
-    if prototypes is not None and not is_count(prototypes):
-        raise ValueError(f"prototypes must be a whole number from 1 or None, not {prototypes!r}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.estimators.probabilities import Floats, log_softmax
+from ferembed.probability import Floats, log_softmax
 from ferembed.ties import first_of_the_best
 
 

@@ -22,7 +22,7 @@ from ferembed.estimators.held_out import (
     warn_of_absent,
 )
 from ferembed.estimators.parameters import is_number
-from ferembed.estimators.probabilities import Codes, Floats, probabilities_of
+from ferembed.probability import Codes, Floats, probabilities_of
 
 
 class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]

@@ -23,16 +23,14 @@ from ferembed.evaluation.plots import (
     plot_confusion_difference,
     plot_curves,
     plot_embedding,
-    plot_mistakes,
     plot_reliability,
-    plot_retrieval,
     plot_risk_coverage,
     plot_training,
     project_embedding,
 )
-from ferembed.evaluation.sheets import plot_faces, save_figure
 from ferembed.evaluation.retrieval import RetrievalMetrics, Retrieved, collapsed, evaluate_retrieval, retrieve
 from ferembed.evaluation.selective import RiskCoverageCurve, auroc, risk_coverage_curve
+from ferembed.evaluation.sheets import plot_faces, plot_mistakes, plot_retrieval, save_figure
 from ferembed.evaluation.squared_calibration import squared_calibration_error
 
 __all__ = [

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ferembed.estimators.probabilities import Codes, Floats, safe_log
 from ferembed.evaluation.intervals import ROUNDING, Interval
+from ferembed.probability import Codes, Floats, safe_log
 from ferembed.ties import most_probable
 
 RESAMPLES = 1000

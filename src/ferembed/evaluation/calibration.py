@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, as_probabilities
+from ferembed.probability import Codes, Floats, as_probabilities
 from ferembed.ties import most_probable
 
 Binning = Literal["width", "mass"]

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, as_probabilities, log_loss
 from ferembed.evaluation.bootstrap import interval, resampled_figures
 from ferembed.evaluation.calibration import adaptive_calibration_error, expected_calibration_error
 from ferembed.evaluation.intervals import Interval, f1_interval, mean_interval, share_interval
 from ferembed.evaluation.ranking import OneAgainstRest, among_two, auroc_interval, one_against_rest
 from ferembed.evaluation.squared_calibration import CalibrationGaps, calibration_gaps
+from ferembed.probability import Codes, Floats, as_probabilities, log_loss
 from ferembed.ties import most_probable
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats
 from ferembed.evaluation.intervals import Interval, Z
+from ferembed.probability import Codes, Floats
 from ferembed.ties import most_probable
 
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Floats
 from ferembed.evaluation.bootstrap import interval, resampled_means
 from ferembed.evaluation.intervals import Interval, share_interval
+from ferembed.probability import Floats
 from ferembed.ties import ALIKE
 
 RECALLS = (1, 5, 10)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ferembed.estimators.probabilities import Floats
+from ferembed.probability import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.probabilities import Codes, Floats, as_probabilities
 from ferembed.evaluation.calibration import binned
 from ferembed.evaluation.intervals import Interval, Z
+from ferembed.probability import Codes, Floats, as_probabilities
 from ferembed.ties import most_probable
 
 BINS = 15

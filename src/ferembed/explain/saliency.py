@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferembed.data._progress import progress
-from ferembed.data.inputs import prepare_images
 from ferembed.explain.methods import Answer, Question, embed, find_method
 from ferembed.explain.voting import vote
 from ferembed.labels import place_of
+from ferembed.progress import progress
+from ferembed.recognizer.inputs import prepare_images
 from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
-    from ferembed.data.inputs import Faces
     from ferembed.recognizer import Recognizer
+    from ferembed.recognizer.inputs import Faces
 
 _FACES_AT_ONCE = 8
 

@@ -14,8 +14,8 @@ from torch import nn
 from ferembed.explain.saliency import Saliency, explain_class
 
 if TYPE_CHECKING:
-    from ferembed.data.inputs import Faces
     from ferembed.recognizer import Recognizer
+    from ferembed.recognizer.inputs import Faces
 
 
 @dataclass(frozen=True, eq=False)

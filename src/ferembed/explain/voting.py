@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
-from ferembed.estimators.calibration import IsotonicCalibration, TemperatureScaling
-from ferembed.estimators.gallery import Gallery
+from ferembed.estimators.calibration.maps import IsotonicCalibration, TemperatureScaling
 from ferembed.estimators.held_out import encoded, spelled_as
-from ferembed.estimators.probabilities import FLOOR
-from ferembed.estimators.weights import CLOSEST, Weighting, counted
+from ferembed.estimators.knn.gallery import Gallery
+from ferembed.estimators.knn.weights import CLOSEST, Weighting, counted
+from ferembed.probability import FLOOR
 
 _PRODUCTS = 2**24
 

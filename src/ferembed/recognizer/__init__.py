@@ -2,5 +2,6 @@
 
 from ferembed.recognizer.gallery import VOTE, Neighbors
 from ferembed.recognizer.recognizer import Recognizer
+from ferembed.recognizer.shipped import load
 
-__all__ = ["VOTE", "Neighbors", "Recognizer"]
+__all__ = ["VOTE", "Neighbors", "Recognizer", "load"]

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ferembed.data.augmentation import test_views
 from ferembed.data.dataset import DataError, FaceDataset
-from ferembed.data.inputs import prepare_images, prepared_batches
 from ferembed.data.resolution import as_asked
 from ferembed.labels import place_of
 from ferembed.models import Encoder
+from ferembed.recognizer.inputs import prepare_images, prepared_batches
+from ferembed.recognizer.views import test_views
 
 if TYPE_CHECKING:
-    from ferembed.data.augmentation import Views
-    from ferembed.data.inputs import Faces
+    from ferembed.recognizer.inputs import Faces
+    from ferembed.recognizer.views import Views
 
 _BATCH = 256
 

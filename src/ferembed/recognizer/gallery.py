@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from ferembed.data.dataset import DataError, FaceDataset
 
 if TYPE_CHECKING:
-    from ferembed.estimators.voters import HeldOut
+    from ferembed.recognizer.voters import HeldOut
 
 VOTE = "vote"
 """The name of what all voters say together."""
@@ -102,7 +102,7 @@ class HeldOutFaces:
     @property
     def held_out(self) -> HeldOut:
         """As the voters take them."""
-        from ferembed.estimators.voters import HeldOut
+        from ferembed.recognizer.voters import HeldOut
 
         return HeldOut(self.embeddings, self.labels)
 
@@ -128,7 +128,7 @@ def check_splits(train: FaceDataset, validation: FaceDataset) -> None:
     Both name the same classes, two at least; each class has a training face, all together as many as the smallest vote
     of neighbours takes; and there are faces to calibrate on.
     """
-    from ferembed.estimators.voters import NEIGHBOURS
+    from ferembed.recognizer.voters import NEIGHBOURS
 
     if train.classes != validation.classes:
         raise DataError(f"train names the classes {train.classes}, validation {validation.classes}: they must agree.")

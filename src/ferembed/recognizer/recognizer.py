@@ -24,10 +24,10 @@ from ferembed.recognizer.packed import pack, read_packed
 from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
-    from ferembed.data.augmentation import Views
-    from ferembed.data.inputs import Faces
     from ferembed.estimators import SoftmaxHead
+    from ferembed.recognizer.inputs import Faces
     from ferembed.recognizer.state import State
+    from ferembed.recognizer.views import Views
 
 _CHANGING = Turn()
 """Of whoever changes or writes a recogniser; whoever asks one reads a state that nobody changes."""
@@ -37,9 +37,9 @@ class Recognizer(MadeLater):
     """Names the expression of a face, with calibrated probabilities and the training faces that speak for it.
 
     Made by :func:`ferembed.train` or :meth:`build`, or read back with :meth:`load`. Every method takes images as
-    :func:`~ferembed.data.inputs.prepare_images` does; one image is a batch of one. Where a method takes ``views``, the
-    mean embedding of several looks at each image decides: ``"single"`` the image itself, ``"flip"`` it and its mirror,
-    ``"ten_crop"`` five crops and their mirrors (see :func:`ferembed.data.augmentation.test_views`).
+    :func:`~ferembed.recognizer.inputs.prepare_images` does; one image is a batch of one. Where a method takes
+    ``views``, the mean embedding of several looks at each image decides: ``"single"`` the image itself, ``"flip"`` it
+    and its mirror, ``"ten_crop"`` five crops and their mirrors (see :func:`ferembed.recognizer.views.test_views`).
 
     Attributes
     ----------

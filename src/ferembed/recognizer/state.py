@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
-from ferembed.estimators.voters import Voters, best_knn, calibrated_voters
 from ferembed.labels import canonical, place_of
 from ferembed.models import Network
 from ferembed.recognizer.gallery import VOTE, GalleryFaces, HeldOutFaces, among
+from ferembed.recognizer.voters import Voters, best_knn, calibrated_voters
 from ferembed.storage import StorageError
 
 MEMBERS: dict[str, type[Any]] = {"softmax": SoftmaxHead, "knn": KNNClassifier}

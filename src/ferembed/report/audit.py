@@ -8,13 +8,13 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ferembed.assessment import Answers
-from ferembed.auditing.copies import Copies, find_copies
+from ferembed.auditing.copies.find import Copies, find_copies
 from ferembed.auditing.labels import find_label_issues
 from ferembed.auditing.lists import Places
 from ferembed.auditing.outliers import Outliers, find_outliers
 from ferembed.data.dataset import FaceDataset
-from ferembed.evaluation.page import FaceSheet, heading, note, table
+from ferembed.page import FaceSheet, heading, note, table
+from ferembed.runs.assessment import Answers
 
 DOUBTFUL = 24
 GROUPS = 12

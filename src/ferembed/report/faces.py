@@ -8,13 +8,13 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ferembed.assessment import Answers
 from ferembed.auditing.lists import Places
 from ferembed.data.dataset import FaceDataset
-from ferembed.evaluation.page import FaceSheet, columns, heading, join, note
-from ferembed.evaluation.plots import surest_mistakes
+from ferembed.evaluation.sheets import surest_mistakes
+from ferembed.page import FaceSheet, columns, heading, join, note
 from ferembed.recognizer import Recognizer
 from ferembed.recognizer.encoding import seen_by
+from ferembed.runs.assessment import Answers
 from ferembed.ties import most_probable
 
 MISTAKES = 48

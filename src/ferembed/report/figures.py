@@ -7,9 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ferembed.assessment import Comparison, Evaluation
 from ferembed.evaluation import Metrics, PairedMetrics, PairedRetrieval
-from ferembed.evaluation.page import note, paragraph, table
 from ferembed.evaluation.wording import (
     CALIBRATION,
     CLASS_FIGURES,
@@ -21,6 +19,8 @@ from ferembed.evaluation.wording import (
     written_gap,
     written_interval,
 )
+from ferembed.page import note, paragraph, table
+from ferembed.runs.assessment import Comparison, Evaluation
 
 INTERVALS = "Small numbers are 95% intervals over images."
 COPIES = (

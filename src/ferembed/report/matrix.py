@@ -9,11 +9,11 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ferembed.assessment import Answers
 from ferembed.auditing.lists import Places
 from ferembed.evaluation.metrics import confusion_counts
-from ferembed.evaluation.page import FaceSheet, heading, join, note, row, table
-from ferembed.evaluation.page.style import text_on_share
+from ferembed.page import FaceSheet, heading, join, note, row, table
+from ferembed.page.style import text_on_share
+from ferembed.runs.assessment import Answers
 
 SHOWN = 96
 """Faces of a cell that are shown at most."""

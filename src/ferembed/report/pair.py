@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from ferembed.assessment import Answers, Comparison, answer, compare_answers, judge
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.bootstrap import RESAMPLES
-from ferembed.evaluation.page import heading, note, page, write_page
 from ferembed.labels import place_of
+from ferembed.page import heading, note, page, write_page
+from ferembed.recognizer.shipped import load
 from ferembed.report import faces as faces_of
 from ferembed.report import figures, pictures
 from ferembed.report.audit import audit_summary
 from ferembed.report.matrix import difference_matrix
 from ferembed.report.single import sections
-from ferembed.shipped import load
+from ferembed.runs.assessment import Answers, Comparison, answer, compare_answers, judge
 
 if TYPE_CHECKING:
-    from ferembed.auditing.copies import Copies
-    from ferembed.data.augmentation import Views
+    from ferembed.auditing.copies.find import Copies
+    from ferembed.recognizer.views import Views
 
 
 def write_comparison(

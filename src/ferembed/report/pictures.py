@@ -11,7 +11,6 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ferembed.assessment import Answers
 from ferembed.auditing.lists import Places
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation import (
@@ -26,14 +25,15 @@ from ferembed.evaluation import (
     reliability_curve,
     risk_coverage_curve,
 )
-from ferembed.evaluation.page import FaceSheet, face_map, figure, note, row
 from ferembed.evaluation.plots.training import METRICS
 from ferembed.evaluation.selective import RiskCoverageCurve
 from ferembed.evaluation.wording import COLLAPSED, voter_name
 from ferembed.explain import explain_similarity, plot_similarity_saliency
 from ferembed.explain.plots import plot_cases, surest_cases
 from ferembed.models.weights import shipped_names
+from ferembed.page import FaceSheet, face_map, figure, note, row
 from ferembed.recognizer import Recognizer
+from ferembed.runs.assessment import Answers
 from ferembed.ties import most_probable
 
 if TYPE_CHECKING:

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from ferembed.assessment import Evaluation, answer, judge
-from ferembed.data._progress import progress
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.bootstrap import RESAMPLES
-from ferembed.evaluation.page import Section, page, row, write_page
+from ferembed.page import Section, page, row, write_page
+from ferembed.progress import progress
+from ferembed.recognizer.shipped import load
 from ferembed.report import faces as faces_of
 from ferembed.report import figures, pictures
 from ferembed.report.audit import audit_summary
 from ferembed.report.matrix import confusion_matrix
-from ferembed.shipped import load
+from ferembed.runs.assessment import Evaluation, answer, judge
 
 if TYPE_CHECKING:
-    from ferembed.auditing.copies import Copies
-    from ferembed.data.augmentation import Views
+    from ferembed.auditing.copies.find import Copies
+    from ferembed.recognizer.views import Views
 
 
 def write_report(
@@ -53,7 +53,7 @@ def write_report(
     split : str
         The split to judge.
     copies : Copies or bool, optional
-        Near copies in ``faces``, as :func:`ferembed.auditing.copies.find_copies` finds them, to be shown too; or
+        Near copies in ``faces``, as :func:`ferembed.auditing.copies.find.find_copies` finds them, to be shown too; or
         whether to look for them, and for odd pictures, now: by default where there are 15,000 faces or fewer, which
         takes less than a minute.
     views, resamples, seed

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ferembed.data.augmentation import Mix, augment
 from ferembed.data.dataset import DataError, FaceDataset
-from ferembed.data.ferplus import refined_targets
 from ferembed.data.image_files import ImageFiles
+from ferembed.data.readers.ferplus import refined_targets
+from ferembed.training.augmentation import Mix, augment
 from ferembed.training.loaders import FaceLoader, RowBatch, RowChunks, TrainingLoader, make_batches
 from ferembed.training.recipe import Recipe
 

@@ -23,20 +23,20 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.losses import CombinedLoss
 from ferembed.models import Encoder, Network
 from ferembed.storage import atomic_path
-from ferembed.training.averaging import MovingAverage
+from ferembed.training.callbacks.averaging import MovingAverage
+from ferembed.training.callbacks.curve import KeepCurve
+from ferembed.training.callbacks.guards import StopAtNaN, WarnOfCollapse, explain_memory
+from ferembed.training.callbacks.hard_negatives import MineHardNegatives
+from ferembed.training.callbacks.progress import progress_callbacks
+from ferembed.training.callbacks.signals import SaveOnSignal
+from ferembed.training.callbacks.stages import EarlyStopping, ModelCheckpoint
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
-from ferembed.training.curve import KeepCurve
 from ferembed.training.distributed import is_first, wait_for_all
 from ferembed.training.faces import FaceData
-from ferembed.training.guards import StopAtNaN, WarnOfCollapse, explain_memory
-from ferembed.training.hard_negatives import MineHardNegatives
 from ferembed.training.loaders import make_batches
 from ferembed.training.module import MetricLearner
-from ferembed.training.progress import progress_callbacks
 from ferembed.training.recipe import Recipe
 from ferembed.training.runs import best_weights, start_from
-from ferembed.training.signals import SaveOnSignal
-from ferembed.training.stages import EarlyStopping, ModelCheckpoint
 from ferembed.training.yaml_errors import RecipeError
 
 MONITOR = "validation/knn_accuracy"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferembed.data.image_files import ImageFiles
-from ferembed.data.samplers import Batches, ClassBalancedBatches, NaturalBatches, PairBatches
+from ferembed.training.batches.samplers import Batches, ClassBalancedBatches, NaturalBatches, PairBatches
 from ferembed.training.recipe import Recipe
 from ferembed.training.streaming import decoded
 

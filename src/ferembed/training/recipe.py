@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from ferembed.data.augmentation import AugmentConfig
 from ferembed.losses.specs import AnyLoss, CrossEntropy, LossSpec, SupCon
+from ferembed.training.augmentation import AugmentConfig
 from ferembed.training.changes import changed, flat
 from ferembed.training.parts import BatchConfig, EncoderConfig, OptimizerConfig, Part
 from ferembed.training.yaml_errors import RecipeError, explain, wrong

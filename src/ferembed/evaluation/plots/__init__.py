@@ -9,7 +9,6 @@ from ferembed.evaluation.plots.classes import plot_classes
 from ferembed.evaluation.plots.confidence import plot_reliability, plot_risk_coverage
 from ferembed.evaluation.plots.confusion import plot_confusion, plot_confusion_difference
 from ferembed.evaluation.plots.embedding import plot_embedding, project_embedding
-from ferembed.evaluation.plots.faces import plot_mistakes, plot_retrieval, surest_mistakes
 from ferembed.evaluation.plots.training import plot_curves, plot_training, read_curves
 
 __all__ = [
@@ -18,12 +17,9 @@ __all__ = [
     "plot_confusion_difference",
     "plot_curves",
     "plot_embedding",
-    "plot_mistakes",
     "plot_reliability",
-    "plot_retrieval",
     "plot_risk_coverage",
     "plot_training",
     "project_embedding",
     "read_curves",
-    "surest_mistakes",
 ]

@@ -67,21 +67,6 @@ def ink() -> Any:
     return rcParams["text.color"]
 
 
-def luminance(red: float, green: float, blue: float) -> float:
-    """Relative luminance, 0 to 1, of a colour whose channels go from 0 to 1 (WCAG 2)."""
-    r, g, b = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in (red, green, blue))
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b
-
-
-def text_on(red: float, green: float, blue: float) -> str:
-    """Black or white, whichever stands out from a ground; either does so with a contrast of 4.5 or more (WCAG 2).
-
-    >>> text_on(1.0, 1.0, 0.9), text_on(0.0, 0.0, 0.6)
-    ('black', 'white')
-    """
-    return "black" if luminance(red, green, blue) > 0.179 else "white"
-
-
 def palette() -> dict[str, str]:
     """The emotions' colours; on a dark page the grey is light, and as far from the others for every eye."""
     from matplotlib.colors import to_rgb

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 SamplerName = Literal["natural", "class_balanced", "pairs"]
-"""The ways to draw batches, as in ``ferembed.data.samplers``."""
+"""The ways to draw batches, as in ``ferembed.training.batches.samplers``."""
 
 
 class Spec(BaseModel):

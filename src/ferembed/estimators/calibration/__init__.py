@@ -1,0 +1,1 @@
+"""Votes and scores made probabilities on held-out rows."""

@@ -1,0 +1,185 @@
+"""Supervised models from elsewhere as members of an ensemble: a function, or a table of probabilities."""
+
+from __future__ import annotations
+
+import csv
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from ferembed.estimators.held_out import Labels
+from ferembed.probability import Floats, answers_of, as_probabilities, finite_softmax, in_order
+from ferembed.ties import most_probable
+
+Output = Literal["logits", "probabilities"]
+Made = TypeVar("Made")
+
+_ROUNDED = 0.02 + 1e-9
+"""How far from 1 the sum of a table's row may be: probabilities are often rounded to two decimals."""
+
+
+class FittedMember(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A model that was fitted elsewhere, as a scikit-learn classifier.
+
+    Like one wrapped in scikit-learn's ``FrozenEstimator`` it is never fitted again: ``fit`` does nothing, and a clone
+    is the same object. An heir stores its parameters, among them ``classes``, and gives ``predict_proba``.
+    """
+
+    classes: Sequence[Any]
+
+    @abstractmethod
+    def predict_proba(self, X: Any) -> Floats:
+        """Probabilities of the classes, float64 of shape ``(n, c)``."""
+
+    @property
+    def classes_(self) -> Labels:
+        """The class labels, in the order of the columns."""
+        return np.asarray(self.classes)
+
+    def fit(self, X: Any, y: ArrayLike | None = None) -> FittedMember:
+        """Do nothing: the model is fitted."""
+        return self
+
+    def predict(self, X: Any) -> Labels:
+        """The most probable class of each row, shape ``(n,)``."""
+        labels: Labels = self.classes_[most_probable(self.predict_proba(X))]
+        return labels
+
+    def _probabilities(self, outputs: Any, output: Output) -> Floats:
+        values: Floats = np.asarray(in_order(outputs, self.classes), dtype=np.float64)
+        if values.ndim != 2 or values.shape[1] != len(self.classes):
+            raise ValueError(
+                f"{type(self).__name__} has {len(self.classes)} classes, so its model must give shape "
+                f"(n, {len(self.classes)}); it gave {values.shape}."
+            )
+        if output == "logits":
+            return finite_softmax(values, type(self).__name__)
+        with answers_of(type(self).__name__):
+            return as_probabilities(values)
+
+    def _made(self, make: Callable[..., Made], *parameters: Any) -> Made:
+        """What ``make`` makes of these parameters, kept until they are others."""
+        kept: tuple[Any, Any] | None = self.__dict__.get("_kept")
+        if kept is None or kept[0] != parameters:
+            kept = parameters, make(*parameters)
+            self._kept = kept
+        made: Made = kept[1]
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_kept"}
+
+    def __sklearn_clone__(self) -> FittedMember:
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class FunctionMember(FittedMember):
+    """Any function from ``X`` to probabilities or logits as a member.
+
+    Parameters
+    ----------
+    function : callable
+        Takes ``X`` and gives an array of shape ``(n, c)``, or a data frame, whose columns are read by name.
+    classes : sequence of str or int
+        The class of each column.
+    output : {"probabilities", "logits"}, default="probabilities"
+        What the function gives; logits go through a softmax.
+
+    Examples
+    --------
+    >>> member = FunctionMember(lambda X: np.zeros((len(X), 2)), ["happy", "sad"], output="logits")
+    >>> member.predict_proba([[1.0]]).tolist()
+    [[0.5, 0.5]]
+    """
+
+    def __init__(
+        self, function: Callable[[Any], ArrayLike], classes: Sequence[Any], *, output: Output = "probabilities"
+    ) -> None:
+        self.function = function
+        self.classes = classes
+        self.output = output
+
+    def predict_proba(self, X: Any) -> Floats:
+        """Probabilities of the classes, float64 of shape ``(n, c)``.
+
+        Raises
+        ------
+        ValueError
+            If what the function gives has another shape or, said to be probabilities, is not.
+        """
+        return self._probabilities(self.function(X), self.output)
+
+
+class TableMember(FittedMember):
+    """A CSV file of probabilities, one row an image, as a member: ``X`` holds the row ids.
+
+    Rows whose sum is within 0.02 of 1, as rounding to two decimals makes it, are rescaled to sum 1.
+
+    Parameters
+    ----------
+    path : str or path
+        A CSV file with a header: the id column, and a column for each class named by it. Other columns are ignored.
+    classes : sequence of str or int
+        The classes to read, in the order wanted.
+    id_column : str, default="id"
+        Ids are compared as text, and must be distinct.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], classes: Sequence[Any], *, id_column: str = "id") -> None:
+        self.path = path
+        self.classes = classes
+        self.id_column = id_column
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Probabilities of the classes, float64 of shape ``(n, c)``.
+
+        Parameters
+        ----------
+        X : array-like of str or int, shape (n,) or (n, 1)
+            Row ids.
+
+        Raises
+        ------
+        ValueError
+            If the file lacks a column or an id that is asked for, names an id twice, or holds a row that is not a
+            distribution.
+        """
+        columns = tuple(str(name) for name in self.classes)
+        rows = self._made(_read_table, Path(self.path), columns, self.id_column)
+        ids = [str(row_id) for row_id in np.asarray(X).ravel()]
+        missing = next((row_id for row_id in ids if row_id not in rows), None)
+        if missing is not None:
+            raise ValueError(f"{self.path} has no row with {self.id_column} {missing!r}.")
+        return np.array([rows[row_id] for row_id in ids]).reshape(len(ids), len(self.classes))
+
+
+def _read_table(path: Path, columns: Sequence[str], id_column: str) -> dict[str, Floats]:
+    """The probabilities of each id."""
+    rows: dict[str, Floats] = {}
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        absent = [name for name in (id_column, *columns) if name not in (reader.fieldnames or [])]
+        if absent:
+            raise ValueError(f"{path} lacks the column {absent[0]!r}; it has {reader.fieldnames}.")
+        for row in reader:
+            place, row_id = f"{path}, line {reader.line_num}", row[id_column]
+            if row_id in rows:
+                raise ValueError(f"{place}: the {id_column} {row_id!r} occurs twice.")
+            try:
+                values = np.array([[float(row[name]) for name in columns]])
+                rounded = abs(values.sum() - 1.0) <= _ROUNDED
+                rows[row_id] = as_probabilities(values / values.sum() if rounded else values)[0]
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{place}: {', '.join(columns)} must be numbers of 0 or more that sum to 1."
+                ) from error
+    return rows

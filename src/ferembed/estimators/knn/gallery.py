@@ -1,0 +1,172 @@
+"""The gallery of a nearest-neighbour classifier: an index of unit vectors and what each of its rows votes for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.estimators.knn.weights import counted, tally
+from ferembed.index._growing import GrowingArray
+from ferembed.index._lock import ReadWriteLock
+
+if TYPE_CHECKING:
+    from ferembed.index import Index
+
+Floats = NDArray[np.floating[Any]]
+
+
+class Gallery:
+    """Rows with a vector in ``index``, a distribution over the classes to vote for, a hard label and a weight.
+
+    Rows are numbered from 0 in the order they came, and keep their numbers; a row number is the vector's id in the
+    index. A row whose weight is 0 is not in the index.
+
+    Parameters
+    ----------
+    index : Index
+        Holds the vectors; empty at first.
+    classes : int
+        Number of classes.
+
+    Attributes
+    ----------
+    lock : ReadWriteLock
+        For the owner to hold: to read for as long as an answer takes, to write while rows or classes change.
+    """
+
+    class_mass: NDArray[np.float64]
+    _weights: GrowingArray | None
+    _neighbours: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+
+    def __init__(self, index: Index, classes: int) -> None:
+        self.index = index
+        self.lock = ReadWriteLock()
+        self._put(np.zeros((0, classes), np.float32), np.zeros(0, np.int64), None)
+
+    @property
+    def votes(self) -> NDArray[np.float32]:
+        """What each row votes for, (n, c); a view that holds until the next change."""
+        return self._votes.rows
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """Hard labels, (n,), -1 for rows that are not in the index; a view that holds until the next change."""
+        return self._codes.rows
+
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """As how many neighbours each row counts, (n,), None where all were given as 1; holds until the next change.
+
+        Weights that are whole numbers are copies. Others are divided by their mean, so that only ratios matter.
+        """
+        return None if self._weights is None else self._counted()[0]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def add(self, vectors: Floats, votes: Floats, codes: NDArray[np.int64], weights: Floats | None = None) -> None:
+        """Append rows: vectors (n, d), votes (n, c), hard labels (n,) and, unless all 1, weights (n,)."""
+        start, added = len(self.codes), len(codes)
+        if weights is not None and self._weights is None:
+            self._weights = grown(np.ones(start))
+        given = np.ones(added) if weights is None else weights
+        if self._weights is not None:
+            self._weights.append(given)
+        self._votes.append(votes)
+        self._codes.append(np.where(given > 0, codes, -1))
+        self.class_mass = self.class_mass + given @ votes
+        self._neighbours = None
+        kept = np.flatnonzero(given > 0)
+        self.index.add(vectors if len(kept) == added else vectors[kept], ids=start + kept)
+
+    def admit(self, columns: NDArray[np.int64], classes: int) -> None:
+        """Make room for more classes: the old ones move to ``columns`` of ``classes``."""
+        votes = np.zeros((len(self.votes), classes), dtype=np.float32)
+        votes[:, columns] = self.votes
+        self._put(votes, np.where(self.codes < 0, -1, columns[self.codes]), self._given())
+
+    def forget(self, code: int) -> None:
+        """Take out a class: every row with this hard label, and the other rows' votes for it."""
+        rows = np.flatnonzero(self.codes == code)
+        self.index.remove(rows)
+        self.votes[rows] = 0.0
+        codes = np.where(self.codes == code, -1, self.codes - (self.codes > code))
+        self._put(np.delete(self.votes, code, axis=1), codes, self._given())
+
+    def reach(self, k: int) -> int:
+        """Number of nearest rows that surely hold ``k`` units of weight; all rows where there are fewer."""
+        if self._weights is None:
+            return min(k, len(self))
+        return min(int(np.searchsorted(self._counted()[1], k)) + 1, len(self))
+
+    def search(self, queries: Floats, count: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Cosine similarities and row numbers of the ``count`` nearest rows, both (q, count), nearest first."""
+        found = self.index.search(queries, count)
+        return found.similarities, found.ids
+
+    def tally(self, weights: Floats, rows: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+        """Votes for each class, (q, c), from the first ``k`` units of row weight among neighbours (q, m)."""
+        if self.weights is not None:
+            weights = weights * counted(self.weights[rows], k)
+        return tally(weights, rows, self.votes)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The tables by name; the index saves itself."""
+        tables: dict[str, NDArray[Any]] = {"votes": self.votes, "codes": self.codes}
+        given = self._given()
+        return tables if given is None else {**tables, "weights": given}
+
+    @classmethod
+    def from_arrays(cls, index: Index, arrays: Mapping[str, NDArray[Any]]) -> Gallery:
+        """A gallery from its index and its tables."""
+        gallery = cls(index, arrays["votes"].shape[1])
+        gallery._put(arrays["votes"], arrays["codes"], arrays.get("weights"))
+        return gallery
+
+    def _given(self) -> NDArray[np.float64] | None:
+        return None if self._weights is None else self._weights.rows
+
+    def _counted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The weights in neighbours, and as how many the lightest 1, 2, ... rows count together."""
+        if self._neighbours is None:
+            assert self._weights is not None
+            given, present = self._weights.rows, self.codes >= 0
+            whole = bool((given[present] == np.rint(given[present])).all())
+            weights = given.copy() if whole else given / given[present].mean()
+            self._neighbours = weights, np.cumsum(np.sort(weights[present]))
+        return self._neighbours
+
+    def _put(self, votes: NDArray[np.float32], codes: NDArray[np.int64], weights: NDArray[np.float64] | None) -> None:
+        self._votes, self._codes = grown(votes), grown(codes)
+        self._weights = None if weights is None else grown(weights)
+        present = codes >= 0
+        self.class_mass = (present * 1.0 if weights is None else weights * present) @ votes
+        self._neighbours = None
+
+
+def empty_index(index: str | Index, dim: int, size: int) -> Index:
+    """An index to fill with ``size`` vectors: of a named kind, or a copy of the empty one that is given.
+
+    Raises
+    ------
+    ValueError
+        If the one given is not empty.
+    """
+    if isinstance(index, str):
+        from ferembed.index import make_index
+
+        return make_index(index, dim, expected_size=size)
+    if len(index):
+        raise ValueError(f"index must be empty: the one given holds {len(index)} vectors.")
+    return deepcopy(index)
+
+
+def grown(rows: NDArray[Any]) -> GrowingArray:
+    """An array that starts with these rows."""
+    array = GrowingArray(rows.shape[1:], rows.dtype)
+    array.append(rows)
+    return array

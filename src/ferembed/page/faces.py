@@ -1,0 +1,100 @@
+"""Faces on a page, all from one embedded picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import ArrayLike, NDArray
+
+from ferembed.page.document import join, slug
+from ferembed.page.pictures import image_uri
+
+
+class FaceSheet:
+    """Faces packed into one embedded picture, from which each is shown by its number as often as wanted.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
+        Larger faces are scaled down to ``side``.
+    name : str
+        What the sheet holds, for those who read the page's source.
+    side : int
+        Pixels a face is stored with.
+
+    Attributes
+    ----------
+    name : str
+        The sheet's own on its page: other faces, another name.
+    columns : int
+        Faces a row of the picture; each is shown as a square of :attr:`SHOWN` pixels.
+    style : Markup
+        The picture itself: put it once among the blocks of the page.
+    """
+
+    COLUMNS = 64
+    SHOWN = 72
+
+    def __init__(self, images: NDArray[np.uint8], name: str = "faces", side: int = 48) -> None:
+        self._count = len(images)
+        columns = max(1, min(self.COLUMNS, self._count))
+        self.columns = columns
+        width, height = self.SHOWN * columns, self.SHOWN * max(1, -(-self._count // columns))
+        picture = image_uri(_packed(images, columns, side), "webp")
+        self.name = f"{slug(name)}-{crc32(picture.encode()):08x}"
+        self.style = Markup(
+            "<style>.sheet-{} i {{ background-image: url({}); background-size: {}px {}px; }}</style>"
+        ).format(self.name, picture, width, height)
+
+    def faces(
+        self, rows: ArrayLike, captions: Sequence[str | Markup] | None = None, *, marked: ArrayLike | None = None
+    ) -> Markup:
+        """Faces in a grid that wraps with the window.
+
+        Parameters
+        ----------
+        rows : array-like of int, shape (m,)
+            Numbers of faces in the sheet.
+        captions : sequence of m str or Markup, optional
+            What stands beneath each.
+        marked : array-like of bool, shape (m,), optional
+            Faces with a coloured frame.
+        """
+        numbers = np.asarray(rows, dtype=np.int64)
+        if numbers.size and not (numbers.min() >= 0 and numbers.max() < self._count):
+            raise ValueError(
+                f"the sheet holds faces 0 to {self._count - 1}; asked for {numbers.min()}..{numbers.max()}."
+            )
+        below: Sequence[str | Markup] = [""] * len(numbers) if captions is None else captions
+        framed = np.zeros(len(numbers), bool) if marked is None else np.asarray(marked, dtype=bool)
+        one = Markup(
+            '<div class="face{}"><i role="img" aria-label="{}" style="background-position:-{}px -{}px"></i>{}</div>'
+        )
+        return Markup('<div class="faces sheet-{}">{}</div>').format(
+            self.name,
+            join(
+                one.format(
+                    " marked" if mark else "",
+                    Markup(caption).striptags(),
+                    self.SHOWN * (number % self.columns),
+                    self.SHOWN * (number // self.columns),
+                    caption,
+                )
+                for number, caption, mark in zip(numbers.tolist(), below, framed, strict=True)
+            ),
+        )
+
+
+def _packed(images: NDArray[np.uint8], columns: int, side: int) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    shape = (side, side, *images.shape[3:])
+    rows = max(1, -(-len(images) // columns))
+    sheet = np.zeros((rows * columns, *shape), np.uint8)
+    for place, image in enumerate(images):
+        sheet[place] = image if image.shape == shape else np.asarray(Image.fromarray(image).resize((side, side)))
+    grid = sheet.reshape(rows, columns, *shape).swapaxes(1, 2)
+    return np.ascontiguousarray(grid.reshape(rows * side, columns * side, *shape[2:]))
