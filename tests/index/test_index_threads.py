@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ferembed.index import faiss_index, make_index
-from ferembed.index._lock import ReadWriteLock
+from ferembed.index.lock import ReadWriteLock
 
 DIM = 16
 pytestmark = pytest.mark.processes

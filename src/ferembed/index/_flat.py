@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.index._lock import calculating
 from ferembed.index._screen import Screen
-from ferembed.index._threads import Found, exhaustive, one_thread
 from ferembed.index.exact import MatrixStore
+from ferembed.index.lock import calculating
+from ferembed.index.threads import Found, exhaustive, one_thread
 
 _SCREENED_FROM = 4096
 _BATCH = 32  # from so many queries on, one matrix product for all is faster than a screen for each (measured)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.index._faiss import faiss
-from ferembed.index._growing import GrowingArray
 from ferembed.index._selection import completed, nearest, own_neighbours, recall, selector
-from ferembed.index._threads import Found, exhaustive, one_thread, side_by_side
+from ferembed.index.growing import GrowingArray
+from ferembed.index.threads import Found, exhaustive, one_thread, side_by_side
 from ferembed.storage import StorageError
 
 _LINKS = 32

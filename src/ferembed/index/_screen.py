@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.index._faiss import faiss
-from ferembed.index._growing import GrowingArray
+from ferembed.index.growing import GrowingArray
 
 _WIDTH = 8  # numbers a row in one block: FAISS has a kernel for rows of 8
 _GROUPS = 32  # rows are seen as so many interleaved runs, whose maxima make a first guess of the threshold cheap

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.index._faiss import faiss
-from ferembed.index._threads import Found, exhaustive
+from ferembed.index.threads import Found, exhaustive
 
 _SAMPLE = 256
 _CHUNK = 65536

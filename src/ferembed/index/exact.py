@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.index._files import read_array
-from ferembed.index._growing import GrowingArray
-from ferembed.index._lock import calculating
+from ferembed.index.growing import GrowingArray
+from ferembed.index.lock import calculating
 from ferembed.index.stored import StoredIndex
 from ferembed.storage import StorageError
 

@@ -10,9 +10,9 @@ import numpy as np
 from ferembed.index._files import read_array
 from ferembed.index._flat import FlatStore
 from ferembed.index._hnsw import HnswStore
-from ferembed.index._inputs import positive
-from ferembed.index._ivf import WANTED_RECALL, IvfStore, cells_for
 from ferembed.index.base import IndexStateError
+from ferembed.index.inputs import positive
+from ferembed.index.ivf import WANTED_RECALL, IvfStore, cells_for
 from ferembed.index.stored import StoredIndex
 
 if TYPE_CHECKING:

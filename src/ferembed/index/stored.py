@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.index._files import FORMAT, read_array, read_config
-from ferembed.index._inputs import integers, listed, positive, unit_rows
-from ferembed.index._ledger import Ledger
-from ferembed.index._lock import ReadWriteLock
 from ferembed.index.base import IndexStateError, SearchResult, Store
+from ferembed.index.inputs import integers, listed, positive, unit_rows
+from ferembed.index.ledger import Ledger
+from ferembed.index.lock import ReadWriteLock
 from ferembed.storage import StorageError, atomic_folder, read_folder, write_json
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from ferembed.auditing.copies.views import MIDDLE, Poses
 from ferembed.auditing.stages import Arrays, Stages
 from ferembed.data.dataset import SPLITS, FaceDataset
 from ferembed.index import Index
-from ferembed.index._threads import THREADS
+from ferembed.index.threads import THREADS
 
 Ids = NDArray[np.int64]
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.estimators.knn.weights import counted, tally
-from ferembed.index._growing import GrowingArray
-from ferembed.index._lock import ReadWriteLock
+from ferembed.index.growing import GrowingArray
+from ferembed.index.lock import ReadWriteLock
 
 if TYPE_CHECKING:
     from ferembed.index import Index

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.index._faiss import faiss
-from ferembed.index._growing import GrowingArray
 from ferembed.index._hnsw import read_faiss
-from ferembed.index._inputs import unit_rows
 from ferembed.index._selection import completed, nearest, own_neighbours, recall, selector
-from ferembed.index._threads import Found, one_thread, side_by_side
+from ferembed.index.growing import GrowingArray
+from ferembed.index.inputs import unit_rows
+from ferembed.index.threads import Found, one_thread, side_by_side
 
 Coding = Literal["ivf", "ivfpq"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.index._growing import GrowingArray
+from ferembed.index.growing import GrowingArray
 
 _RECENT = 1024
 """Ids looked up in a dictionary before they are sorted in with the rest."""
