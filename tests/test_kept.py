@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 from ferembed import Recipe, Recognizer, audit, drawn_faces, train
 from ferembed import estimators as est
 from ferembed.index import load_index
+from ferembed.storage import StorageError
 
 KEPT = Path(__file__).parent / "kept"
 FACES = drawn_faces(210, image_size=32, seed=5)
@@ -80,6 +81,13 @@ def test_indexes_find_what_they_found(kind):
     index.remove(found.ids[0][:2])
     index.add(before["X"][:6:5])
     assert index.search(before["X"][:6:5], 1).ids.ravel().tolist() == [358, 359]
+
+
+def test_a_graph_of_before_is_refused_with_what_to_do():
+    with pytest.raises(
+        StorageError, match=r"kind 'hnsw', and the kinds are auto, exact, flat, ivf.*add the vectors anew"
+    ):
+        load_index(KEPT / "indexes" / "hnsw")
 
 
 def test_a_run_of_before_goes_on_as_it_would_have(tmp_path):

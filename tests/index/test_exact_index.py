@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ferembed.index import ExactIndex, Index, IndexStateError, make_index
 
-KINDS = ["exact", "flat", "hnsw", "ivf", "ivfpq", "auto"]
+KINDS = ["exact", "flat", "ivf", "auto"]
 
 
 def test_known_answers():

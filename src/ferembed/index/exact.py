@@ -8,45 +8,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.index._files import read_array
 from ferembed.index.growing import GrowingArray
 from ferembed.index.lock import calculating
-from ferembed.index.stored import StoredIndex
+from ferembed.index.stored import Store, StoredIndex, read_array
 from ferembed.storage import StorageError
 
 _CHUNK = 256
 
 
-class MatrixStore:
-    """Vectors as the rows of one float32 matrix, with exhaustive search in NumPy."""
+class MatrixStore(Store):
+    """Vectors as the rows of one float32 matrix, with exhaustive search in NumPy; of equals the earlier row is first.
+
+    Parameters
+    ----------
+    dim : int
+        Length of the vectors.
+    """
 
     def __init__(self, dim: int) -> None:
         self._matrix = GrowingArray((dim,), np.float32)
-
-    def __len__(self) -> int:
-        return len(self._matrix)
 
     @property
     def matrix(self) -> NDArray[np.float32]:
         """All rows, as a view that holds until the next change."""
         return self._matrix.rows
 
+    def __len__(self) -> int:
+        return len(self._matrix)
+
     def add(self, vectors: NDArray[np.float32]) -> None:
-        """Append unit vectors."""
         self._matrix.append(vectors)
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
-        """Drop the rows where ``kept`` is False."""
         self._matrix.keep(kept)
 
     def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Copies of some rows."""
         return self.matrix[rows]
 
     def search(
         self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Similarities and rows, best first, of equals the earlier row."""
         candidates = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
         gallery = self.matrix[candidates].astype(np.float64).T
         similarities, rows = [], []
@@ -59,17 +60,11 @@ class MatrixStore:
             rows.append(candidates[order])
         return np.concatenate(similarities), np.concatenate(rows)
 
-    def recall(self, queries: NDArray[np.float32] | None = None) -> float:
-        """1: the search is exact."""
-        return 1.0
-
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write ``vectors.npy``."""
         np.save(folder / "vectors.npy", self.matrix, allow_pickle=False)
         return {}
 
-    def load(self, folder: Path) -> None:
-        """Fill an empty store from ``vectors.npy``."""
+    def load(self, folder: Path, state: dict[str, Any]) -> None:
         vectors = read_array(folder / "vectors.npy", np.float32)
         if vectors.ndim != 2 or vectors.shape[1] != self.matrix.shape[1]:
             raise StorageError(f"{folder / 'vectors.npy'} has shape {vectors.shape}, not (n, {self.matrix.shape[1]}).")
@@ -97,18 +92,7 @@ class ExactIndex(StoredIndex):
     [[9]]
     """
 
-    _store: MatrixStore
+    kinds = ("exact",)
 
-    @property
-    def kind(self) -> str:
-        """``"exact"``."""
-        return "exact"
-
-    def _empty_store(self) -> MatrixStore:
+    def new_store(self) -> MatrixStore:
         return MatrixStore(self.dim)
-
-    def _save_store(self, folder: Path) -> dict[str, Any]:
-        return {"kind": self.kind, "store": self._store.save(folder)}
-
-    def _load_store(self, folder: Path, config: dict[str, Any]) -> None:
-        self._store.load(folder)

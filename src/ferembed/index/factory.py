@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from ferembed.index._files import read_config
-from ferembed.index.base import Index, IndexStateError
-from ferembed.index.exact import ExactIndex
+from ferembed.index.base import KINDS, WANTED_RECALL, Index, IndexStateError
+from ferembed.index.stored import read_config
 from ferembed.storage import StorageError, read_folder
-
-KINDS: tuple[str, ...] = ("auto", "exact", "flat", "hnsw", "ivf", "ivfpq")
-"""Names that :func:`make_index` knows."""
 
 
 def make_index(
-    kind: str = "auto", dim: int = 128, *, expected_size: int | None = None, wanted_recall: float = 0.99
+    kind: str = "auto", dim: int = 128, *, expected_size: int | None = None, wanted_recall: float = WANTED_RECALL
 ) -> Index:
     """An empty index.
 
     Parameters
     ----------
-    kind : {"auto", "exact", "flat", "hnsw", "ivf", "ivfpq"}, default="auto"
+    kind : {"auto", "exact", "flat", "ivf"} or one of your own, default="auto"
         ``"exact"`` is plain NumPy; the others are explained at :class:`~ferembed.index.FaissIndex`. ``"auto"`` is exact
         up to 500,000 vectors, and above visits as many cells as give a recall@10 of
-        ``wanted_recall`` on a sample of the gallery.
+        ``wanted_recall`` on a sample of the gallery. CONTRIBUTING.md shows how to write a kind of your own.
     dim : int, default=128
         Length of the vectors.
     expected_size : int, optional
@@ -47,13 +43,10 @@ def make_index(
     >>> index.reconstruct([0]).round(2).tolist()
     [[0.33..., 0.67..., 0.67...]]
     """
-    if kind not in KINDS:
-        raise IndexStateError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
-    if kind == "exact":
-        return ExactIndex(dim)
-    from ferembed.index.faiss_index import FaissIndex
-
-    return FaissIndex(dim, cast("Any", kind), expected_size=expected_size, wanted_recall=wanted_recall)
+    made = _class_of(kind)
+    if made is None:
+        raise IndexStateError(f"kind must be one of {_known()}, not {kind!r}.")
+    return made.of_kind(kind, dim, expected_size=expected_size, wanted_recall=wanted_recall)
 
 
 def load_index(path: str | os.PathLike[str]) -> Index:
@@ -69,10 +62,22 @@ def load_index(path: str | os.PathLike[str]) -> Index:
 
 def _read(folder: Path) -> Index:
     config = read_config(folder)
-    if config.get("class") == "ExactIndex":
-        return ExactIndex.load(folder)
-    if config.get("class") == "FaissIndex":
-        from ferembed.index.faiss_index import FaissIndex
+    kind, name = config.get("kind"), config.get("class")
+    made = _class_of(kind)
+    if made is None or made.__name__ != name:
+        raise StorageError(
+            f"{folder / 'config.json'} does not describe an index that is known here: it is of an unknown index "
+            f"{name!r} of kind {kind!r}, and the kinds are {_known()}. Import the module of a kind of your own first; "
+            "where a kind is gone, make an index of another and add the vectors anew."
+        )
+    return made.load(folder)
 
-        return FaissIndex.load(folder)
-    raise StorageError(f"{folder / 'config.json'} names an unknown index {config.get('class')!r}.")
+
+def _class_of(kind: Any) -> type[Index] | None:
+    if kind not in KINDS:
+        from ferembed.index import faiss_index  # noqa: F401 - adds its kinds, not before one is asked for
+    return KINDS.get(kind)
+
+
+def _known() -> str:
+    return ", ".join(sorted(KINDS))

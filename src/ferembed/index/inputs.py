@@ -72,9 +72,3 @@ def positive(value: int, name: str) -> int:
     if number < 1:
         raise IndexStateError(f"{name} must be a whole number of at least 1, not {value!r}.")
     return number
-
-
-def listed(values: NDArray[np.int64]) -> str:
-    """The first few of some ids, for a sentence."""
-    shown = ", ".join(str(value) for value in values[:5].tolist())
-    return shown if len(values) <= 5 else f"{shown} and {len(values) - 5} more"

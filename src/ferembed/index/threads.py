@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.index._faiss import faiss
+faiss: Any = importlib.import_module("faiss")
+"""FAISS, untyped: its own stubs leave out a good part of what it has."""
 
 Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Similarities and rows, each (q, k)."""
