@@ -1,11 +1,17 @@
 """Random lives of an index, each step compared with the oracle's."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ferembed.estimators import KNNClassifier
 from ferembed.index import ExactIndex, FaissIndex, IndexStateError, faiss_index, ivf, load_index, make_index
+from ferembed.index.base import KINDS
+from ferembed.storage import StorageError
 
 DIM = 12
 LISTS_FROM = 300
@@ -136,6 +142,42 @@ test_life_of_an_exact_index = lives("exact", 1.0, 5)
 test_life_of_inverted_lists = lives("ivf", 0.6, 25)
 
 
+@pytest.fixture
+def contributed():
+    """What the section of CONTRIBUTING.md on an index defines."""
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = re.split(r"^## ", text.split("## An index\n")[1], flags=re.MULTILINE)[0]
+    names = {}
+    exec("\n".join(re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)), names)
+    yield names
+    del KINDS["tree"]
+
+
+test_life_of_the_index_in_contributing = pytest.mark.usefixtures("contributed")(lives("tree", 1.0, 15))
+
+
+def test_a_kind_of_ones_own_serves_a_classifier(contributed, tmp_path):
+    rng = np.random.default_rng(0)
+    X, y = np.vstack([faces(rng, 200), np.zeros((1, DIM))]), np.arange(201) % 3
+    expected = KNNClassifier(5, index="exact").fit(X, y).forget(1).predict_proba(X[:200])
+    for index in ("tree", make_index("tree", DIM)):
+        knn = KNNClassifier(5, index=index).fit(X, y).forget(1)
+        assert knn.index_.kind == "tree"
+        knn.save(tmp_path / "knn")
+        again = KNNClassifier.load(tmp_path / "knn")
+        assert again.index_.kind == "tree"
+        for one in (knn, again):
+            np.testing.assert_allclose(one.predict_proba(X[:200]), expected, atol=1e-6)
+    assert contributed["index"].search(np.ones((1, 8)), 4, filter=[1]).labels.tolist() == [[1, 1, 1, 1]]
+    # In a process that does not know the kind:
+    del KINDS["tree"]
+    with pytest.raises(StorageError, match="unknown index 'TreeIndex' of kind 'tree'.*Import the module"):
+        load_index(tmp_path / "knn" / "index")
+    with pytest.raises(IndexStateError, match="kind must be one of auto, exact, flat, ivf, not 'tree'"):
+        make_index("tree")
+    KINDS["tree"] = contributed["TreeIndex"]
+
+
 def clustered(n, dim, seed):
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(1).normal(size=(40, dim))
@@ -222,3 +264,12 @@ def test_finds_as_many_as_there_are():
     queries = clustered(4, 16, seed=8)
     assert (np.sort(index.search(queries, 900).ids, axis=1) == np.arange(100, 1000)).all()
     assert (index.search(queries, 250, filter=[1]).ids >= 0).all()
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf"])
+def test_a_query_without_direction_finds_something(kind):
+    index = make_index(kind, 16)
+    index.add(clustered(2000, 16, seed=6))
+    found = index.search(np.zeros((1, 16)), k=5)
+    assert (found.similarities == 0).all()
+    assert len(set(found.ids[0].tolist())) == 5
