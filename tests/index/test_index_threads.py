@@ -163,7 +163,7 @@ def test_readers_share_and_a_waiting_writer_goes_first():
             order.append("read")
 
     with lock.read():
-        both = threading.Thread(target=lambda: lock.read().__enter__())
+        both = threading.Thread(target=lock._begin_read)
         both.start()
         both.join()
         writer = threading.Thread(target=write)

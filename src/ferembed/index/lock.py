@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 
@@ -19,8 +19,6 @@ class ReadWriteLock:
 
     def __init__(self) -> None:
         self._reset()
-        self._reading = _Held(self._begin_read, self._end_read)
-        self._writing_alone = _Held(self._begin_write, self._end_write)
         _LOCKS.add(self)
 
     def _reset(self) -> None:
@@ -32,13 +30,23 @@ class ReadWriteLock:
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), ()
 
-    def read(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def read(self) -> Iterator[None]:
         """Hold the lock beside other readers."""
-        return self._reading
+        self._begin_read()
+        try:
+            yield
+        finally:
+            self._end_read()
 
-    def write(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def write(self) -> Iterator[None]:
         """Hold the lock alone."""
-        return self._writing_alone
+        self._begin_write()
+        try:
+            yield
+        finally:
+            self._end_write()
 
     def _begin_read(self) -> None:
         with self._changed:
@@ -67,20 +75,6 @@ class ReadWriteLock:
         with self._changed:
             self._writing = False
             self._changed.notify_all()
-
-
-class _Held:
-    """A with-block between two calls; a generator would cost a search of a small gallery a few per cent."""
-
-    def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
-        self._begin = begin
-        self._end = end
-
-    def __enter__(self) -> None:
-        self._begin()
-
-    def __exit__(self, *exception: object) -> None:
-        self._end()
 
 
 _LOCKS: weakref.WeakSet[ReadWriteLock] = weakref.WeakSet()
