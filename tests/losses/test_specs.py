@@ -6,8 +6,7 @@ import sys
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from ferembed.losses import AnyLoss, AnyMiner, loss_names, make_loss, make_miner, miner_names
-from ferembed.losses.specs import LOSSES, MINERS
+from ferembed.losses import AnyLoss, AnyMiner, LossSpec, MinerSpec, loss_names, make_loss, make_miner, miner_names
 
 ANY = TypeAdapter(tuple[AnyLoss, ...])
 
@@ -77,7 +76,7 @@ def test_margins_keep_their_kind():
             make_loss("triplet", margin=margin)
 
 
-@pytest.mark.parametrize("spec", [*LOSSES.values(), *MINERS.values()], ids=lambda spec: spec.__name__)
+@pytest.mark.parametrize("spec", [*LossSpec.known.values(), *MinerSpec.known.values()], ids=lambda spec: spec.__name__)
 def test_every_docstring_has_its_sections_and_every_field_its_meaning(spec):
     for section in ("Notes\n", "Batch: ", "Sampler: ", "Related: ", "Examples\n", "References\n"):
         assert section in spec.__doc__

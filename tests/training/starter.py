@@ -12,8 +12,8 @@ from pathlib import Path
 READY = """
 import functools, importlib, os, sys, traceback
 sys.path.insert(0, sys.argv[1])
-import faiss, scipy.optimize, sklearn.isotonic, timm, torch.utils.tensorboard
-import ferembed.losses.pairwise, ferembed.losses.proxies, ferembed.recognizer, ferembed.training.fit
+import faiss, pytorch_metric_learning.losses, scipy.optimize, sklearn.isotonic, timm, torch.utils.tensorboard
+import ferembed.losses.modules, ferembed.recognizer, ferembed.training.fit
 import test_face_batches, test_fit, test_streaming
 
 def stop_at(moment, number):

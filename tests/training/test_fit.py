@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from ferembed import DataError, Recipe, RecipeError, Recognizer, StorageError, drawn_faces, train
-from ferembed.losses.specs import LOSSES
+from ferembed.losses import LossSpec
 from ferembed.training import diagnostics
 from ferembed.training.callbacks.guards import TrainingError
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
@@ -246,7 +246,7 @@ def test_another_recipe_or_other_data_is_refused(finished):
         train(TINY, data.split("train"), data.split("test"), out)
 
 
-@pytest.mark.parametrize("name", [name for name, spec in LOSSES.items() if "votes" in spec.needs])
+@pytest.mark.parametrize("name", [name for name, spec in LossSpec.known.items() if "votes" in spec.needs])
 def test_votes_that_are_to_be_learnt_must_be_there(tmp_path, name):
     data = faces()
     unusable = replace(data, votes=np.zeros((len(data), 2)), vote_classes=("even", "odd"))

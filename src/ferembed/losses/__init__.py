@@ -1,27 +1,37 @@
 """Losses and miners by name, over pytorch-metric-learning.
 
-The specifications (``SupCon(weight=0.5)``) are light and may stand in a recipe; ``CombinedLoss`` turns them into torch
-modules. Only ``CombinedLoss`` and ``Outputs`` import torch, when they are first asked for.
+Each is one class: its parameters, which stand in a recipe, and what it computes of a batch. A subclass of ``LossSpec``
+or ``MinerSpec`` is known by its name at once, wherever it is defined. Nothing here imports torch before it computes,
+but for ``CombinedLoss``, the torch module of a recipe's losses, when it is first asked for.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .specs import *  # noqa: F403
-from .specs import __all__ as _specs
+from . import base, contrastive, miners, outputs, pairwise, proxies
+
+# isort: split
+from . import classification  # last, as the heads' losses are in lists of names
+from .base import *  # noqa: F403
+from .classification import *  # noqa: F403
+from .contrastive import *  # noqa: F403
+from .miners import *  # noqa: F403
+from .outputs import *  # noqa: F403
+from .pairwise import *  # noqa: F403
+from .proxies import *  # noqa: F403
 
 if TYPE_CHECKING:
-    from .combined import CombinedLoss
-    from .outputs import Outputs
+    from .modules import CombinedLoss
 
-_LAZY = {"CombinedLoss": ".combined", "Outputs": ".outputs"}
-
-__all__ = [*_specs, "CombinedLoss", "Outputs"]
+__all__ = ["CombinedLoss"]
+for _module in (base, classification, contrastive, miners, outputs, pairwise, proxies):
+    __all__ += _module.__all__
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name != "CombinedLoss":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name], __name__), name)
+    from .modules import CombinedLoss
+
+    return CombinedLoss

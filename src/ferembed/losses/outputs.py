@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Outputs"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Outputs:
 
     Examples
     --------
+    >>> import torch
     >>> batch = Outputs(torch.eye(4), torch.tensor([0, 0, 1, 2]))
     >>> first, second, same = batch.twins()
     >>> len(first), same.tolist()
@@ -52,12 +56,9 @@ class Outputs:
 
     def float(self) -> Outputs:
         """The same outputs with every floating-point tensor in float32."""
-        changes = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value is not None and value.is_floating_point() and value.dtype != torch.float32:
-                changes[field.name] = value.float()
-        return replace(self, **changes) if changes else self
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        floating = {name: v.float() for name, v in values.items() if v is not None and v.is_floating_point()}
+        return replace(self, **floating)
 
     def twins(self) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings of the first and the second twin, each (n / 2, d), and whether their labels agree, (n / 2,).
@@ -70,3 +71,14 @@ class Outputs:
         if len(self) % 2:
             raise ValueError(f"A batch of Siamese pairs has an even number of images, not {len(self)}.")
         return self.embeddings[0::2], self.embeddings[1::2], self.labels[0::2] == self.labels[1::2]
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of the values by weights of 0 or more; zero, with a graph, where all weights are 0.
+
+    >>> import torch
+    >>> weighted_mean(torch.tensor([1.0, 5.0, 3.0]), torch.tensor([1.0, 0.0, 3.0]))
+    tensor(2.5000)
+    """
+    total = weights.sum()
+    return (values * weights).sum() / total.where(total > 0, 1)

@@ -1,204 +1,187 @@
-"""Losses over the pairs and triplets of one batch."""
+"""Losses that compare distances or similarities of pairs with each other, by name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import torch
-import torch.nn.functional as F
-from pytorch_metric_learning.losses import CircleLoss, MultiSimilarityLoss, TripletMarginLoss
-from torch import Tensor, nn
+from pydantic import Field, PositiveFloat, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
-from .base import Loss, mean_of, weighted_mean, zero_of
-from .outputs import Outputs
+from .base import AnyMiner, LossSpec, Sizes
+from .miners import MultiSimilarityMiner, SemiHard
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-class TwinContrastive(Loss):
-    """Contrastive loss of the pairs that the batch was built of: rows 0 and 1, 2 and 3, ..."""
+    from .outputs import Outputs
 
-    def __init__(self, margin: float) -> None:
-        super().__init__()
-        self.margin = margin
-
-    def value(self, outputs: Outputs) -> Tensor:
-        first, second, same = outputs.twins()
-        alike = same.float() if outputs.targets is None else shared(outputs.targets[0::2], outputs.targets[1::2])
-        pull, push = contrastive_terms((first - second).square().sum(dim=1), self.margin)
-        return torch.lerp(push, pull, alike).mean()
+__all__ = ["Circle", "MultiSimilarity", "Triplet"]
 
 
-class BatchContrastive(Loss):
-    """Contrastive loss of all pairs within the batch, or of those that a miner picks."""
+class Triplet(LossSpec):
+    """The positive nearer to its anchor than the negative, by a margin.
 
-    def __init__(self, margin: float, miner: nn.Module) -> None:
-        super().__init__()
-        self.margin = margin
-        self.miner = miner
+    A triplet costs ``max(0, d(a, p) - d(a, n) + margin)``, or ``log(1 + exp(d(a, p) - d(a, n)))`` with a soft margin;
+    the loss is the mean over the triplets that cost anything. Several margins split the embedding into as many equal
+    slices, each set to unit length and trained with its own margin.
 
-    def value(self, outputs: Outputs) -> Tensor:
-        positive, negative = self._weights(outputs)
-        pull, push = contrastive_terms(squared_distances(outputs.embeddings), self.margin)
-        return (weighted_mean(pull, positive) + weighted_mean(push, negative)) / 2
+    Notes
+    -----
+    Batch: at least two classes, one of them with two images.
 
-    def _weights(self, outputs: Outputs) -> tuple[Tensor, Tensor]:
-        """How far each pair counts as a positive and as a negative one: two (n, n) tensors."""
-        alike = likeness(outputs)
-        mined = self.miner(outputs.embeddings, outputs.labels)
-        if mined is None:
-            return alike.fill_diagonal_(0), unlikeness(alike)
-        anchors, positives, others, negatives = mined if len(mined) == 4 else (*mined[:2], mined[0], mined[2])
-        positive, negative = torch.zeros_like(alike), torch.zeros_like(alike)
-        positive[anchors, positives] = alike[anchors, positives]
-        negative[others, negatives] = unlikeness(alike)[others, negatives]
-        return positive, negative
+    Sampler: class-balanced.
 
+    Related: ``contrastive`` fixes distances instead of comparing them; ``circle`` and ``multi_similarity`` weigh
+    pairs smoothly where this one cuts at the margin.
 
-def contrastive_terms(squared: Tensor, margin: float) -> tuple[Tensor, Tensor]:
-    """What a pair costs if it is alike, half its squared distance; and if not, half its squared shortfall."""
-    # The clamp keeps the root's gradient finite where two embeddings coincide.
-    distance = squared.clamp(min=1e-12).sqrt()
-    return squared / 2, (margin - distance).clamp(min=0).square() / 2
+    Examples
+    --------
+    >>> Triplet(margin="soft", miner="hard").miner.warm_up
+    500
+    >>> Triplet(margin=(0.1, 0.2, 0.4, 0.8)).margin
+    (0.1, 0.2, 0.4, 0.8)
 
-
-def squared_distances(embeddings: Tensor) -> Tensor:
-    """Squared Euclidean distances between unit vectors: (n, d) to (n, n)."""
-    return (2 - 2 * embeddings @ embeddings.T).clamp(min=0)
-
-
-class Triplet(Loss):
-    """Triplet loss on slices of the embedding, each with its own margin; one slice is the usual triplet loss."""
-
-    def __init__(self, margins: Sequence[float | None], miners: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.losses = nn.ModuleList(
-            TripletMarginLoss(margin=margin or 0.0, smooth_loss=margin is None) for margin in margins
-        )
-        self.miners = nn.ModuleList(miners)
-
-    def value(self, outputs: Outputs) -> Tensor:
-        slices = outputs.embeddings.chunk(len(self.losses), dim=1)
-        total = zero_of(outputs.embeddings)
-        for part, loss, miner in zip(slices, self.losses, self.miners, strict=True):
-            points = F.normalize(part, dim=1)
-            total = total + loss(points, outputs.labels, miner(points, outputs.labels))
-        return total / len(self.losses)
-
-
-class SupCon(Loss):
-    """Supervised contrastive loss; after mixup the positives are weighted by the overlap of the mixed targets."""
-
-    def __init__(self, temperature: float) -> None:
-        super().__init__()
-        self.temperature = temperature
-
-    def value(self, outputs: Outputs) -> Tensor:
-        return weighted_supcon(outputs.embeddings, likeness(outputs), self.temperature)
-
-
-class SoftContrastive(Loss):
-    """SupCon whose positives are weighted by the agreement of two vote distributions."""
-
-    needs = ("votes",)
-
-    def __init__(self, temperature: float, sharpness: float) -> None:
-        super().__init__()
-        self.temperature = temperature
-        self.sharpness = sharpness
-
-    def value(self, outputs: Outputs) -> Tensor:
-        assert outputs.votes is not None
-        usable = outputs.votes.sum(dim=1) > 0
-        weights = overlap(outputs.votes[usable]).pow(self.sharpness)
-        return weighted_supcon(outputs.embeddings[usable], weights, self.temperature) + zero_of(outputs.embeddings)
-
-
-def overlap(distributions: Tensor) -> Tensor:
-    """Mass that two distributions share: 1 where they are equal, 0 where they are disjoint. (n, c) to (n, n).
-
-    >>> overlap(torch.tensor([[1.0, 0.0], [0.25, 0.75]]))
-    tensor([[1.0000, 0.2500],
-            [0.2500, 1.0000]])
-    """
-    return shared(distributions[:, None, :], distributions[None, :, :])
-
-
-def shared(one: Tensor, other: Tensor) -> Tensor:
-    """Mass that the distributions along the last axis share."""
-    return torch.minimum(one, other).sum(dim=-1)
-
-
-def likeness(outputs: Outputs) -> Tensor:
-    """How far two images are of one class, (n, n): 1 or 0 by their labels, or the mass that their targets share."""
-    if outputs.targets is None:
-        return (outputs.labels[:, None] == outputs.labels[None, :]).float()
-    return overlap(outputs.targets)
-
-
-def unlikeness(alike: Tensor) -> Tensor:
-    """How far two images are of different classes, (n, n); an image is not unlike itself."""
-    return (1 - alike).clamp(min=0).fill_diagonal_(0)
-
-
-def weighted_supcon(embeddings: Tensor, weights: Tensor, temperature: float) -> Tensor:
-    """SupCon with a weight for each pair; anchors without a weighted partner do not count.
-
-    Parameters
+    References
     ----------
-    embeddings : Tensor of float32, shape (n, d)
-        Unit vectors.
-    weights : Tensor of float32, shape (n, n)
-        How far each pair is a positive one, 0 to 1; the diagonal is ignored.
-    temperature : float
-        Divides the cosine similarities.
+    Schroff, Kalenichenko and Philbin (2015), FaceNet: A Unified Embedding for Face Recognition and Clustering.
+    Hermans, Beyer and Leibe (2017), In Defense of the Triplet Loss for Person Re-Identification (soft margin).
+    Yang et al. (2024), Multi-threshold Deep Metric Learning for Facial Expression Recognition (several margins).
     """
-    if len(embeddings) < 2:
-        return zero_of(embeddings)
-    itself = torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device)
-    scores = (embeddings @ embeddings.T / temperature).masked_fill(itself, -torch.inf)
-    log_probability = scores.log_softmax(dim=1).masked_fill(itself, 0)
-    weights = weights.masked_fill(itself, 0)
-    mass = weights.sum(dim=1)
-    per_anchor = -(weights * log_probability).sum(dim=1) / mass.clamp(min=torch.finfo(mass.dtype).tiny)
-    return mean_of(per_anchor, mass > 0)
+
+    name: Literal["triplet"] = "triplet"
+
+    margin: PositiveFloat | Literal["soft"] | Annotated[tuple[PositiveFloat, ...], Field(strict=False)] = 0.2
+    """Distance to be kept, the word "soft", or one distance for each slice of the embedding."""
+
+    miner: AnyMiner = SemiHard()
+    """Picks among the triplets of a batch."""
+
+    @property
+    def margins(self) -> tuple[float | None, ...]:
+        """The margin of each slice; None for a soft one."""
+        if isinstance(self.margin, tuple):
+            return self.margin
+        return (None,) if self.margin == "soft" else (self.margin,)
+
+    @field_validator("margin", mode="wrap")
+    @classmethod
+    def _one_sentence(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            margin = validate(value)
+        except ValidationError:
+            margin = ()
+        if margin == ():
+            raise ValueError('give a finite distance above 0, the word "soft", or a list of such distances')
+        return margin
+
+    def parts(self, sizes: Sizes) -> dict[str, Any]:
+        from torch.nn import ModuleList
+
+        count = len(self.margins)
+        if sizes.embedding_dim % count:
+            raise ValueError(
+                f"An embedding of {sizes.embedding_dim} does not split into {count} equal slices, one a margin."
+            )
+        return {"miners": ModuleList(self.miner.build(margin or float("inf")) for margin in self.margins)}
+
+    def value(self, outputs: Outputs, miners: nn.ModuleList) -> Tensor:
+        from pytorch_metric_learning.losses import TripletMarginLoss
+        from torch.nn.functional import normalize
+
+        total = outputs.embeddings.new_zeros(())
+        slices = outputs.embeddings.chunk(len(self.margins), dim=1)
+        for part, margin, miner in zip(slices, self.margins, miners, strict=True):
+            loss = TripletMarginLoss(margin=margin or 0.0, smooth_loss=margin is None)
+            points = normalize(part, dim=1)
+            total = total + loss(points, outputs.labels, miner(points, outputs.labels))
+        return total / len(self.margins)
 
 
-class NTXent(Loss):
-    """Each positive pair against all negatives of its anchor; a pair of mixed images is partly both."""
+class MultiSimilarity(LossSpec):
+    """Pairs weighted by their own similarity and by that of the other pairs of the same anchor.
 
-    def __init__(self, temperature: float) -> None:
-        super().__init__()
-        self.temperature = temperature
+    An anchor costs ``log(1 + sum over positives of exp(-alpha (s - base))) / alpha`` plus
+    ``log(1 + sum over negatives of exp(beta (s - base))) / beta``; the loss is the mean over the batch.
+
+    Notes
+    -----
+    Batch: at least two classes, one of them with two images.
+
+    Sampler: class-balanced.
+
+    Related: ``circle`` also weighs pairs, each by its distance from its own optimum.
+
+    Examples
+    --------
+    >>> MultiSimilarity().miner.epsilon
+    0.1
+
+    References
+    ----------
+    Wang et al. (2019), Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning.
+    """
+
+    name: Literal["multi_similarity"] = "multi_similarity"
+
+    alpha: float = Field(default=2.0, gt=0)
+    """Steepness for positive pairs."""
+
+    beta: float = Field(default=50.0, gt=0)
+    """Steepness for negative pairs."""
+
+    base: float = Field(default=0.5, ge=-1, le=1)
+    """Cosine similarity about which pairs are judged."""
+
+    miner: AnyMiner = MultiSimilarityMiner()
+    """Picks among the pairs of a batch."""
+
+    def parts(self, sizes: Sizes) -> dict[str, Any]:
+        return {"miner": self.miner.build()}
+
+    def value(self, outputs: Outputs, miner: nn.Module) -> Tensor:
+        from pytorch_metric_learning.losses import MultiSimilarityLoss
+
+        loss = MultiSimilarityLoss(alpha=self.alpha, beta=self.beta, base=self.base)
+        mined = miner(outputs.embeddings, outputs.labels)
+        value: Tensor = loss(outputs.embeddings, outputs.labels, mined)
+        return value
+
+
+class Circle(LossSpec):
+    """Each pair pushed the harder the farther it is from its optimum.
+
+    With ``a_p = max(0, 1 + m - s_p)`` and ``a_n = max(0, s_n + m)``, held constant, an anchor costs
+    ``log(1 + sum exp(scale a_n (s_n - m)) * sum exp(-scale a_p (s_p - 1 + m)))``; the loss is the mean over the anchors
+    that cost anything.
+
+    Notes
+    -----
+    Batch: at least two classes, one of them with two images.
+
+    Sampler: class-balanced.
+
+    Related: a smooth kin of ``triplet`` that needs no miner; ``multi_similarity`` treats positives and negatives
+    apart.
+
+    Examples
+    --------
+    >>> Circle(scale=64).margin
+    0.4
+
+    References
+    ----------
+    Sun et al. (2020), Circle Loss: A Unified Perspective of Pair Similarity Optimization.
+    """
+
+    name: Literal["circle"] = "circle"
+
+    margin: float = Field(default=0.4, gt=0, lt=1)
+    """Relaxation ``m``: positives are wanted above ``1 - m``, negatives below ``m``."""
+
+    scale: float = Field(default=80.0, gt=0)
+    """Factor of the weighted similarities."""
 
     def value(self, outputs: Outputs) -> Tensor:
-        scores = outputs.embeddings @ outputs.embeddings.T / self.temperature
-        alike = likeness(outputs)
-        unlike = unlikeness(alike)
-        # A finite stand-in for minus infinity: an anchor without negatives keeps finite gradients.
-        against = (scores + unlike.log().clamp(min=-1e30)).logsumexp(dim=1, keepdim=True)
-        usable = (unlike > 0).any(dim=1, keepdim=True)
-        return weighted_mean(F.softplus(against - scores), alike.fill_diagonal_(0) * usable)
+        from pytorch_metric_learning.losses import CircleLoss
 
-
-class MultiSimilarity(Loss):
-    """Multi-similarity loss of the mined pairs."""
-
-    def __init__(self, alpha: float, beta: float, base: float, miner: nn.Module) -> None:
-        super().__init__()
-        self.loss = MultiSimilarityLoss(alpha=alpha, beta=beta, base=base)
-        self.miner = miner
-
-    def value(self, outputs: Outputs) -> Tensor:
-        loss: Tensor = self.loss(outputs.embeddings, outputs.labels, self.miner(outputs.embeddings, outputs.labels))
-        return loss
-
-
-class Circle(Loss):
-    """Circle loss of all pairs within the batch."""
-
-    def __init__(self, margin: float, scale: float) -> None:
-        super().__init__()
-        self.loss = CircleLoss(m=margin, gamma=scale)
-
-    def value(self, outputs: Outputs) -> Tensor:
-        loss: Tensor = self.loss(outputs.embeddings, outputs.labels)
-        return loss
+        value: Tensor = CircleLoss(m=self.margin, gamma=self.scale)(outputs.embeddings, outputs.labels)
+        return value

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from ferembed.losses.specs import AnyLoss, CrossEntropy, LossSpec, SupCon
+from ferembed.losses import AnyLoss, CrossEntropy, LossSpec, SupCon
 from ferembed.training.augmentation import AugmentConfig
 from ferembed.training.changes import changed, flat
 from ferembed.training.parts import BatchConfig, EncoderConfig, OptimizerConfig, Part

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+import math
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from .base import MinerSpec, by_name
+from .base import MinerSpec
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+__all__ = ["Angular", "EasyPositive", "Everything", "Hard", "MultiSimilarityMiner", "SemiHard"]
 
 
 class Everything(MinerSpec):
@@ -26,8 +28,8 @@ class Everything(MinerSpec):
 
     Examples
     --------
-    >>> Everything().build()
-    Everything()
+    >>> Everything().name
+    'all'
 
     References
     ----------
@@ -36,10 +38,8 @@ class Everything(MinerSpec):
 
     name: Literal["all"] = "all"
 
-    def build(self, margin: float = float("inf")) -> nn.Module:
-        from ferembed.losses.mining import Everything as Module
-
-        return Module()
+    def mine(self, embeddings: Tensor, labels: Tensor, margin: float) -> None:
+        return None
 
 
 class SemiHard(MinerSpec):
@@ -55,8 +55,10 @@ class SemiHard(MinerSpec):
 
     Examples
     --------
-    >>> SemiHard().build(margin=0.2).margin
-    0.2
+    >>> import torch
+    >>> points, labels = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]), torch.tensor([0, 0, 1])
+    >>> [rows.tolist() for rows in SemiHard().build(margin=0.5)(points, labels)]
+    [[1], [0], [2]]
 
     References
     ----------
@@ -65,10 +67,14 @@ class SemiHard(MinerSpec):
 
     name: Literal["semihard"] = "semihard"
 
-    def build(self, margin: float = float("inf")) -> nn.Module:
-        from ferembed.losses import mining
+    def mine(self, embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, ...]:
+        import torch
 
-        return mining.SemiHard(margin)
+        anchors, positives, unlike = positive_pairs(labels)
+        distances = torch.cdist(embeddings, embeddings)
+        gap = distances[anchors] - distances[anchors, positives][:, None]
+        pair, negatives = (unlike & (gap > 0) & (gap <= margin)).nonzero(as_tuple=True)
+        return anchors[pair], positives[pair], negatives
 
 
 class WarmedMinerSpec(MinerSpec):
@@ -78,14 +84,10 @@ class WarmedMinerSpec(MinerSpec):
     """Number of training steps that mine semi-hard triplets before this miner takes over."""
 
     def build(self, margin: float = float("inf")) -> nn.Module:
-        from ferembed.losses.mining import WarmUp
+        from .modules import WarmUp
 
-        miner = self.build_miner()
+        miner = super().build(margin)
         return WarmUp(SemiHard().build(margin), miner, self.warm_up) if self.warm_up else miner
-
-    @abstractmethod
-    def build_miner(self) -> nn.Module:
-        """The miner without its warm-up."""
 
 
 class Hard(WarmedMinerSpec):
@@ -115,11 +117,11 @@ class Hard(WarmedMinerSpec):
     warm_up: int = Field(default=500, ge=0)
     """Number of training steps that mine semi-hard triplets before this miner takes over."""
 
-    def build_miner(self) -> nn.Module:
+    def mine(self, embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, ...]:
         from pytorch_metric_learning.miners import BatchHardMiner
 
-        miner: nn.Module = BatchHardMiner()
-        return miner
+        rows: tuple[Tensor, ...] = BatchHardMiner()(embeddings, labels)
+        return rows
 
 
 class EasyPositive(WarmedMinerSpec):
@@ -148,11 +150,12 @@ class EasyPositive(WarmedMinerSpec):
     negatives: Literal["semihard", "hard"] = "semihard"
     """The nearest negative of all ("hard"), or the nearest of those farther than the positive ("semihard")."""
 
-    def build_miner(self) -> nn.Module:
+    def mine(self, embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, ...]:
         from pytorch_metric_learning.miners import BatchEasyHardMiner
 
-        miner: nn.Module = BatchEasyHardMiner(pos_strategy="easy", neg_strategy=self.negatives)
-        return miner
+        miner = BatchEasyHardMiner(pos_strategy="easy", neg_strategy=self.negatives)
+        rows: tuple[Tensor, ...] = miner(embeddings, labels)
+        return rows
 
 
 class MultiSimilarityMiner(WarmedMinerSpec):
@@ -168,7 +171,7 @@ class MultiSimilarityMiner(WarmedMinerSpec):
 
     Examples
     --------
-    >>> MultiSimilarityMiner().build().epsilon
+    >>> MultiSimilarityMiner().epsilon
     0.1
 
     References
@@ -181,11 +184,11 @@ class MultiSimilarityMiner(WarmedMinerSpec):
     epsilon: float = Field(default=0.1, ge=0)
     """Slack in cosine similarity; more keeps more pairs."""
 
-    def build_miner(self) -> nn.Module:
-        from pytorch_metric_learning.miners import MultiSimilarityMiner as Miner
+    def mine(self, embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, ...]:
+        from pytorch_metric_learning import miners
 
-        miner: nn.Module = Miner(epsilon=self.epsilon)
-        return miner
+        rows: tuple[Tensor, ...] = miners.MultiSimilarityMiner(epsilon=self.epsilon)(embeddings, labels)
+        return rows
 
 
 class Angular(WarmedMinerSpec):
@@ -217,20 +220,27 @@ class Angular(WarmedMinerSpec):
     angle: float = Field(default=20.0, gt=0, lt=90)
     """Smallest angle kept, in degrees."""
 
-    def build_miner(self) -> nn.Module:
-        from ferembed.losses import mining
+    def mine(self, embeddings: Tensor, labels: Tensor, margin: float) -> tuple[Tensor, ...]:
+        anchors, positives, unlike = positive_pairs(labels)
+        similarity = embeddings @ embeddings.T
+        own = similarity[anchors, positives][:, None]
+        # On the unit sphere |a - p|^2 = 2 - 2 s_ap, and |n - c|^2 = 1 + (1 + s_ap) / 2 - s_na - s_np.
+        base = (2 - 2 * own).clamp(min=0)
+        height = (1.5 + own / 2 - similarity[anchors] - similarity[positives]).clamp(min=0)
+        widest = 4 * math.tan(math.radians(self.angle)) ** 2
+        pair, negatives = (unlike & (base > widest * height)).nonzero(as_tuple=True)
+        return anchors[pair], positives[pair], negatives
 
-        return mining.Angular(self.angle)
 
+def positive_pairs(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows of all ordered positive pairs, two of shape (m,), and what is a negative of each, boolean (m, n).
 
-MINERS: dict[str, type[MinerSpec]] = {
-    spec.model_fields["name"].default: spec
-    for spec in (Everything, SemiHard, Hard, EasyPositive, MultiSimilarityMiner, Angular)
-}
-
-AnyMiner: TypeAlias = Annotated[
-    Everything | SemiHard | Hard | EasyPositive | MultiSimilarityMiner | Angular,
-    Field(discriminator="name"),
-    BeforeValidator(by_name("miner", tuple(MINERS))),
-]
-"""A recipe's miner: a name, or a mapping with the name and its parameters."""
+    >>> import torch
+    >>> positive_pairs(torch.tensor([0, 0, 1]))
+    (tensor([0, 1]), tensor([1, 0]), tensor([[False, False,  True],
+                                             [False, False,  True]]))
+    """
+    same = labels[:, None] == labels
+    unlike = ~same
+    anchors, positives = same.fill_diagonal_(False).nonzero(as_tuple=True)
+    return anchors, positives, unlike[anchors]
