@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias, Union
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
@@ -25,6 +25,7 @@ __all__ = [
     "LossSpec",
     "MinerSpec",
     "SamplerName",
+    "Sizes",
     "loss_names",
     "make_loss",
     "make_miner",
@@ -65,18 +66,12 @@ class Spec(BaseModel):
         cls.known[name] = cls
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """What a loss is built for."""
+class Sizes(NamedTuple):
+    """What a loss is built for, as :meth:`LossSpec.build` takes it."""
 
     num_classes: int
-    """Number of classes."""
-
     embedding_dim: int
-    """Length of an embedding."""
-
-    class_counts: Sequence[int] | None = None
-    """Training images of each class; needed by the losses that correct imbalance."""
+    class_counts: Sequence[int] | None
 
 
 class LossSpec(Spec):

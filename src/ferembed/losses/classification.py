@@ -48,13 +48,10 @@ class CrossEntropy(HeadSpec):
     """
 
     name: Literal["cross_entropy"] = "cross_entropy"
-
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread evenly over all classes."""
-
     class_weights: Literal["none", "balanced", "effective_number"] = "none"
     """Weights in inverse proportion to the class frequency, or to its effective number of samples."""
-
     beta: float = Field(default=0.999, ge=0, lt=1)
     """For the effective number ``(1 - beta**n) / (1 - beta)``: 0 gives no weighting, towards 1 balanced."""
 
@@ -92,10 +89,8 @@ class LogitAdjustment(HeadSpec):
     """
 
     name: Literal["logit_adjustment"] = "logit_adjustment"
-
     tau: float = Field(default=1.0, ge=0)
     """How much of the log frequency is added; 0 is plain cross-entropy."""
-
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread evenly over all classes."""
 
@@ -129,7 +124,6 @@ class BalancedSoftmax(HeadSpec):
     """
 
     name: Literal["balanced_softmax"] = "balanced_softmax"
-
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target that is spread evenly over all classes."""
 
@@ -203,7 +197,6 @@ class Distillation(HeadSpec):
     needs: ClassVar[frozenset[str]] = frozenset({"logits", "teacher_logits"})
 
     name: Literal["distillation"] = "distillation"
-
     temperature: float = Field(default=2.0, gt=0)
     """Both sides' logits are divided by it."""
 

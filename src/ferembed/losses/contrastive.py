@@ -45,14 +45,11 @@ class Contrastive(LossSpec):
     """
 
     name: Literal["contrastive"] = "contrastive"
-
     margin: float = Field(default=1.0, gt=0, le=2)
     """Distance from which an unlike pair costs nothing; points on the unit sphere are at most 2 apart."""
-
     pairs: Literal["twins", "batch"] | None = None
     """The pairs of a true Siamese batch, or all within any batch; none for twins where the recipe's batches are pairs
     and no miner picks others, and for all pairs elsewhere."""
-
     miner: AnyMiner = Everything()
     """Picks among the pairs of a batch."""
 
@@ -77,8 +74,9 @@ class Contrastive(LossSpec):
 
     def value(self, outputs: Outputs, miner: nn.Module) -> Tensor:
         if self.pairs == "twins":
-            first, second, _ = outputs.twins()
-            pull, push = self._costs((first - second).square().sum(dim=1))
+            if len(outputs) % 2:
+                raise ValueError(f"A batch of Siamese pairs has an even number of images, not {len(outputs)}.")
+            pull, push = self._costs((outputs.embeddings[::2] - outputs.embeddings[1::2]).square().sum(dim=1))
             return push.lerp(pull, likeness(outputs).diagonal(1)[::2]).mean()
         # Squared distances of unit vectors.
         pull, push = self._costs((2 - 2 * outputs.embeddings @ outputs.embeddings.T).clamp(min=0))
@@ -119,7 +117,6 @@ class SupCon(LossSpec):
     """
 
     name: Literal["supcon"] = "supcon"
-
     temperature: float = Field(default=0.1, gt=0)
     """Divides the cosine similarities; smaller looks at harder pairs."""
 
@@ -156,10 +153,8 @@ class SoftContrastive(LossSpec):
     needs: ClassVar[frozenset[str]] = frozenset({"votes"})
 
     name: Literal["soft_contrastive"] = "soft_contrastive"
-
     temperature: float = Field(default=0.1, gt=0)
     """Divides the cosine similarities; smaller looks at harder pairs."""
-
     sharpness: float = Field(default=2.0, gt=0)
     """Power of the agreement; more leaves less weight to the many pairs that agree a little."""
 
@@ -198,7 +193,6 @@ class NTXent(LossSpec):
     """
 
     name: Literal["ntxent"] = "ntxent"
-
     temperature: float = Field(default=0.1, gt=0)
     """Divides the cosine similarities; smaller looks at harder pairs."""
 

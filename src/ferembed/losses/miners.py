@@ -113,7 +113,6 @@ class Hard(WarmedMinerSpec):
     """
 
     name: Literal["hard"] = "hard"
-
     warm_up: int = Field(default=500, ge=0)
     """Number of training steps that mine semi-hard triplets before this miner takes over."""
 
@@ -146,7 +145,6 @@ class EasyPositive(WarmedMinerSpec):
     """
 
     name: Literal["easy_positive"] = "easy_positive"
-
     negatives: Literal["semihard", "hard"] = "semihard"
     """The nearest negative of all ("hard"), or the nearest of those farther than the positive ("semihard")."""
 
@@ -180,7 +178,6 @@ class MultiSimilarityMiner(WarmedMinerSpec):
     """
 
     name: Literal["multi_similarity"] = "multi_similarity"
-
     epsilon: float = Field(default=0.1, ge=0)
     """Slack in cosine similarity; more keeps more pairs."""
 
@@ -216,7 +213,6 @@ class Angular(WarmedMinerSpec):
     """
 
     name: Literal["angular"] = "angular"
-
     angle: float = Field(default=20.0, gt=0, lt=90)
     """Smallest angle kept, in degrees."""
 

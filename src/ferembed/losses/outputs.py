@@ -38,9 +38,8 @@ class Outputs:
     --------
     >>> import torch
     >>> batch = Outputs(torch.eye(4), torch.tensor([0, 0, 1, 2]))
-    >>> first, second, same = batch.twins()
-    >>> len(first), same.tolist()
-    (2, [True, False])
+    >>> len(batch), batch.logits
+    (4, None)
     """
 
     embeddings: Tensor
@@ -59,18 +58,6 @@ class Outputs:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         floating = {name: v.float() for name, v in values.items() if v is not None and v.is_floating_point()}
         return replace(self, **floating)
-
-    def twins(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings of the first and the second twin, each (n / 2, d), and whether their labels agree, (n / 2,).
-
-        Raises
-        ------
-        ValueError
-            If the number of rows is odd.
-        """
-        if len(self) % 2:
-            raise ValueError(f"A batch of Siamese pairs has an even number of images, not {len(self)}.")
-        return self.embeddings[0::2], self.embeddings[1::2], self.labels[0::2] == self.labels[1::2]
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

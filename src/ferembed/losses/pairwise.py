@@ -48,10 +48,8 @@ class Triplet(LossSpec):
     """
 
     name: Literal["triplet"] = "triplet"
-
     margin: PositiveFloat | Literal["soft"] | Annotated[tuple[PositiveFloat, ...], Field(strict=False)] = 0.2
     """Distance to be kept, the word "soft", or one distance for each slice of the embedding."""
-
     miner: AnyMiner = SemiHard()
     """Picks among the triplets of a batch."""
 
@@ -121,16 +119,12 @@ class MultiSimilarity(LossSpec):
     """
 
     name: Literal["multi_similarity"] = "multi_similarity"
-
     alpha: float = Field(default=2.0, gt=0)
     """Steepness for positive pairs."""
-
     beta: float = Field(default=50.0, gt=0)
     """Steepness for negative pairs."""
-
     base: float = Field(default=0.5, ge=-1, le=1)
     """Cosine similarity about which pairs are judged."""
-
     miner: AnyMiner = MultiSimilarityMiner()
     """Picks among the pairs of a batch."""
 
@@ -173,10 +167,8 @@ class Circle(LossSpec):
     """
 
     name: Literal["circle"] = "circle"
-
     margin: float = Field(default=0.4, gt=0, lt=1)
     """Relaxation ``m``: positives are wanted above ``1 - m``, negatives below ``m``."""
-
     scale: float = Field(default=80.0, gt=0)
     """Factor of the weighted similarities."""
 

@@ -50,10 +50,8 @@ class ProxyAnchor(ProxySpec):
     """
 
     name: Literal["proxy_anchor"] = "proxy_anchor"
-
     margin: float = Field(default=0.1, ge=0, lt=1)
     """Cosine similarity to be exceeded by positives, and kept below its negative by negatives."""
-
     alpha: float = Field(default=32.0, gt=0)
     """Steepness."""
 
@@ -86,7 +84,6 @@ class ProxyNCA(ProxySpec):
     """
 
     name: Literal["proxy_nca"] = "proxy_nca"
-
     # Squared distances reach 4; exp(-4 * 20) is still a normal float32, which the logarithm after the softmax needs.
     scale: float = Field(default=9.0, gt=0, le=20)
     """Inverse temperature; ProxyNCA++ uses 9."""
@@ -120,10 +117,8 @@ class ArcFace(ProxySpec):
     """
 
     name: Literal["arcface"] = "arcface"
-
     margin: float = Field(default=28.6, ge=0, lt=90)
     """Margin in degrees; the paper uses half a radian."""
-
     scale: float = Field(default=16.0, gt=0)
     """Factor of the cosines; the paper uses 64 for tens of thousands of identities, a few classes need less."""
 
@@ -157,10 +152,8 @@ class CosFace(ProxySpec):
     """
 
     name: Literal["cosface"] = "cosface"
-
     margin: float = Field(default=0.35, ge=0, lt=2)
     """Margin in cosine similarity."""
-
     scale: float = Field(default=16.0, gt=0)
     """Factor of the cosines; the paper uses 64 for tens of thousands of identities, a few classes need less."""
 
@@ -194,13 +187,10 @@ class SubCenterArcFace(ProxySpec):
     """
 
     name: Literal["subcenter_arcface"] = "subcenter_arcface"
-
     margin: float = Field(default=28.6, ge=0, lt=90)
     """Margin in degrees."""
-
     scale: float = Field(default=16.0, gt=0)
     """Factor of the cosines."""
-
     centers: int = Field(default=3, ge=1)
     """Directions of each class."""
 
@@ -241,7 +231,6 @@ class Center(LossSpec):
     """
 
     name: Literal["center"] = "center"
-
     rate: float = Field(default=0.5, gt=0, le=1)
     """How far a centre moves towards the images of a batch, alpha in the paper."""
 
