@@ -28,12 +28,10 @@ class CrossEntropy(HeadSpec):
 
     Notes
     -----
-    Batch: any. After mixup the mixed targets are learned.
-
-    Sampler: natural; balance by the sampler or by ``class_weights``, not by both.
-
-    Related: ``logit_adjustment`` and ``balanced_softmax`` correct imbalance in the logits instead of by weights. Its
-    weights average 1 over the training images, so they do not change the scale of the loss.
+    - Batch: any. After mixup the mixed targets are learned.
+    - Sampler: natural; balance by the sampler or by ``class_weights``, not by both.
+    - Related: ``logit_adjustment`` and ``balanced_softmax`` correct imbalance in the logits instead of by weights. Its
+      weights average 1 over the training images, so they do not change the scale of the loss.
 
     Examples
     --------
@@ -71,11 +69,9 @@ class LogitAdjustment(HeadSpec):
 
     Notes
     -----
-    Batch: any.
-
-    Sampler: natural, since the frequencies are those of the training images.
-
-    Related: ``balanced_softmax`` is the case ``tau=1``. The head's plain logits are then those of balanced classes.
+    - Batch: any.
+    - Sampler: natural, since the frequencies are those of the training images.
+    - Related: ``balanced_softmax`` is the case ``tau=1``. The head's plain logits are then those of balanced classes.
 
     Examples
     --------
@@ -106,11 +102,9 @@ class BalancedSoftmax(HeadSpec):
 
     Notes
     -----
-    Batch: any.
-
-    Sampler: natural, since the counts are those of the training images.
-
-    Related: ``logit_adjustment`` tempers the same correction by ``tau``.
+    - Batch: any.
+    - Sampler: natural, since the counts are those of the training images.
+    - Related: ``logit_adjustment`` tempers the same correction by ``tau``.
 
     Examples
     --------
@@ -141,11 +135,9 @@ class SoftCrossEntropy(LossSpec):
 
     Notes
     -----
-    Batch: annotators' votes for some of its images.
-
-    Sampler: natural.
-
-    Related: ``cross_entropy`` learns one label an image; ``soft_contrastive`` brings the same votes to the embedding.
+    - Batch: annotators' votes for some of its images.
+    - Sampler: natural.
+    - Related: ``cross_entropy`` learns one label an image; ``soft_contrastive`` brings the same votes to the embedding.
 
     Examples
     --------
@@ -177,11 +169,9 @@ class Distillation(HeadSpec):
 
     Notes
     -----
-    Batch: any, in a recipe with ``teachers``.
-
-    Sampler: natural.
-
-    Related: ``soft_cross_entropy`` learns the annotators' distributions instead of a network's.
+    - Batch: any, in a recipe with ``teachers``.
+    - Sampler: natural.
+    - Related: ``soft_cross_entropy`` learns the annotators' distributions instead of a network's.
 
     Examples
     --------
@@ -213,11 +203,9 @@ class SquaredHinge(HeadSpec):
 
     Notes
     -----
-    Batch: any. After mixup the two hinges of a class are weighted by its mixed target.
-
-    Sampler: natural.
-
-    Related: the head of the winner of the FER2013 challenge; its logits are margins, not log probabilities.
+    - Batch: any. After mixup the two hinges of a class are weighted by its mixed target.
+    - Sampler: natural.
+    - Related: the head of the winner of the FER2013 challenge; its logits are margins, not log probabilities.
 
     Examples
     --------

@@ -24,15 +24,13 @@ class Contrastive(LossSpec):
 
     Notes
     -----
-    Batch: any, all of whose pairs count; positives and negatives, of which there are many more, weigh one half each.
-    With ``pairs="twins"`` an even number of images that ``PairBatches`` drew: rows 0 and 1, 2 and 3, ... are the pairs,
-    and the loss is the mean over them. In a recipe it is the batches that decide, unless ``pairs`` does. After mixup a
-    pair is a positive by the mass that its two mixed targets share and a negative by the rest.
-
-    Sampler: ``PairBatches`` for twins, class-balanced otherwise.
-
-    Related: the oldest of the family; ``triplet`` compares distances instead of fixing them, ``supcon`` needs no
-    margin and uses all pairs at once.
+    - Batch: any, all of whose pairs count; positives and negatives, of which there are many more, weigh one half each.
+      With ``pairs="twins"`` an even number of images that ``PairBatches`` drew: rows 0 and 1, 2 and 3, ... are the
+      pairs, and the loss is the mean over them. In a recipe it is the batches that decide, unless ``pairs`` does. After
+      mixup a pair is a positive by the mass that its two mixed targets share and a negative by the rest.
+    - Sampler: ``PairBatches`` for twins, class-balanced otherwise.
+    - Related: the oldest of the family; ``triplet`` compares distances instead of fixing them, ``supcon`` needs no
+      margin and uses all pairs at once.
 
     Examples
     --------
@@ -98,13 +96,11 @@ class SupCon(LossSpec):
 
     Notes
     -----
-    Batch: large, with several images of each class. After mixup each pair is a positive by the mass that its two
-    mixed targets share, so that a mixed face is drawn to both of its classes.
-
-    Sampler: class-balanced; natural batches serve well from 128 images on.
-
-    Related: ``ntxent`` compares each positive with the negatives only; ``soft_contrastive`` takes annotators'
-    distributions in place of labels. Summed with ``cross_entropy`` it is the joint training of many recipes.
+    - Batch: large, with several images of each class. After mixup each pair is a positive by the mass that its two
+      mixed targets share, so that a mixed face is drawn to both of its classes.
+    - Sampler: class-balanced; natural batches serve well from 128 images on.
+    - Related: ``ntxent`` compares each positive with the negatives only; ``soft_contrastive`` takes annotators'
+      distributions in place of labels. Summed with ``cross_entropy`` it is the joint training of many recipes.
 
     Examples
     --------
@@ -132,12 +128,10 @@ class SoftContrastive(LossSpec):
 
     Notes
     -----
-    Batch: annotators' votes for most of its images; several images of each emotion.
-
-    Sampler: class-balanced or natural.
-
-    Related: equals ``supcon`` where the distributions are one-hot; ``soft_cross_entropy`` learns from the same votes
-    through a softmax head.
+    - Batch: annotators' votes for most of its images; several images of each emotion.
+    - Sampler: class-balanced or natural.
+    - Related: equals ``supcon`` where the distributions are one-hot; ``soft_cross_entropy`` learns from the same votes
+      through a softmax head.
 
     Examples
     --------
@@ -173,13 +167,11 @@ class NTXent(LossSpec):
 
     Notes
     -----
-    Batch: large, at least two classes, one of them with two images. After mixup a pair is a positive by the mass that
-    its two mixed targets share and a negative by the rest.
-
-    Sampler: class-balanced.
-
-    Related: known from self-supervised learning, where a class is one image seen twice; ``supcon`` puts the other
-    positives into the denominator too.
+    - Batch: large, at least two classes, one of them with two images. After mixup a pair is a positive by the mass that
+      its two mixed targets share and a negative by the rest.
+    - Sampler: class-balanced.
+    - Related: known from self-supervised learning, where a class is one image seen twice; ``supcon`` puts the other
+      positives into the denominator too.
 
     Examples
     --------

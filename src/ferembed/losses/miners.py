@@ -20,11 +20,9 @@ class Everything(MinerSpec):
 
     Notes
     -----
-    Batch: at least two classes, one of them with two images.
-
-    Sampler: any; class-balanced batches hold the most positives.
-
-    Related: every other miner picks a part of these.
+    - Batch: at least two classes, one of them with two images.
+    - Sampler: any; class-balanced batches hold the most positives.
+    - Related: every other miner picks a part of these.
 
     Examples
     --------
@@ -47,11 +45,9 @@ class SemiHard(MinerSpec):
 
     Notes
     -----
-    Batch: at least two classes, one of them with two images.
-
-    Sampler: class-balanced.
-
-    Related: ``hard`` learns faster late in training but may collapse when used from the start.
+    - Batch: at least two classes, one of them with two images.
+    - Sampler: class-balanced.
+    - Related: ``hard`` learns faster late in training but may collapse when used from the start.
 
     Examples
     --------
@@ -95,12 +91,10 @@ class Hard(WarmedMinerSpec):
 
     Notes
     -----
-    Batch: at least two classes, one of them with two images.
-
-    Sampler: class-balanced.
-
-    Related: from the first step on it can collapse all embeddings into one point, so semi-hard mining goes first
-    (``warm_up``). Wrong labels look hard: ``easy_positive`` is the milder choice where labels are noisy.
+    - Batch: at least two classes, one of them with two images.
+    - Sampler: class-balanced.
+    - Related: from the first step on it can collapse all embeddings into one point, so semi-hard mining goes first
+      (``warm_up``). Wrong labels look hard: ``easy_positive`` is the milder choice where labels are noisy.
 
     Examples
     --------
@@ -128,11 +122,9 @@ class EasyPositive(WarmedMinerSpec):
 
     Notes
     -----
-    Batch: at least two classes, one of them with two images.
-
-    Sampler: class-balanced.
-
-    Related: lets a class keep several clusters, where ``hard`` pulls all of a class into one.
+    - Batch: at least two classes, one of them with two images.
+    - Sampler: class-balanced.
+    - Related: lets a class keep several clusters, where ``hard`` pulls all of a class into one.
 
     Examples
     --------
@@ -161,11 +153,9 @@ class MultiSimilarityMiner(WarmedMinerSpec):
 
     Notes
     -----
-    Batch: at least two classes, one of them with two images.
-
-    Sampler: class-balanced.
-
-    Related: made for the loss of the same name, and picks pairs rather than triplets.
+    - Batch: at least two classes, one of them with two images.
+    - Sampler: class-balanced.
+    - Related: made for the loss of the same name, and picks pairs rather than triplets.
 
     Examples
     --------
@@ -196,11 +186,9 @@ class Angular(WarmedMinerSpec):
 
     Notes
     -----
-    Batch: at least two classes, one of them with two images.
-
-    Sampler: class-balanced.
-
-    Related: unlike a margin the angle does not depend on the scale of the distances.
+    - Batch: at least two classes, one of them with two images.
+    - Sampler: class-balanced.
+    - Related: unlike a margin the angle does not depend on the scale of the distances.
 
     Examples
     --------

@@ -26,12 +26,10 @@ class Triplet(LossSpec):
 
     Notes
     -----
-    Batch: at least two classes, one of them with two images.
-
-    Sampler: class-balanced.
-
-    Related: ``contrastive`` fixes distances instead of comparing them; ``circle`` and ``multi_similarity`` weigh
-    pairs smoothly where this one cuts at the margin.
+    - Batch: at least two classes, one of them with two images.
+    - Sampler: class-balanced.
+    - Related: ``contrastive`` fixes distances instead of comparing them; ``circle`` and ``multi_similarity`` weigh
+      pairs smoothly where this one cuts at the margin.
 
     Examples
     --------
@@ -102,11 +100,9 @@ class MultiSimilarity(LossSpec):
 
     Notes
     -----
-    Batch: at least two classes, one of them with two images.
-
-    Sampler: class-balanced.
-
-    Related: ``circle`` also weighs pairs, each by its distance from its own optimum.
+    - Batch: at least two classes, one of them with two images.
+    - Sampler: class-balanced.
+    - Related: ``circle`` also weighs pairs, each by its distance from its own optimum.
 
     Examples
     --------
@@ -149,12 +145,10 @@ class Circle(LossSpec):
 
     Notes
     -----
-    Batch: at least two classes, one of them with two images.
-
-    Sampler: class-balanced.
-
-    Related: a smooth kin of ``triplet`` that needs no miner; ``multi_similarity`` treats positives and negatives
-    apart.
+    - Batch: at least two classes, one of them with two images.
+    - Sampler: class-balanced.
+    - Related: a smooth kin of ``triplet`` that needs no miner; ``multi_similarity`` treats positives and negatives
+      apart.
 
     Examples
     --------

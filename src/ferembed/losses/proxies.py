@@ -32,11 +32,9 @@ class ProxyAnchor(ProxySpec):
 
     Notes
     -----
-    Batch: any.
-
-    Sampler: natural or class-balanced.
-
-    Related: unlike ``proxy_nca`` it weighs the images of a batch against each other.
+    - Batch: any.
+    - Sampler: natural or class-balanced.
+    - Related: unlike ``proxy_nca`` it weighs the images of a batch against each other.
 
     Examples
     --------
@@ -66,11 +64,9 @@ class ProxyNCA(ProxySpec):
 
     Notes
     -----
-    Batch: any.
-
-    Sampler: natural or class-balanced.
-
-    Related: a cross-entropy without bias on the unit sphere; ``arcface`` and ``cosface`` add a margin.
+    - Batch: any.
+    - Sampler: natural or class-balanced.
+    - Related: a cross-entropy without bias on the unit sphere; ``arcface`` and ``cosface`` add a margin.
 
     Examples
     --------
@@ -99,12 +95,10 @@ class ArcFace(ProxySpec):
 
     Notes
     -----
-    Batch: any.
-
-    Sampler: natural or class-balanced.
-
-    Related: ``cosface`` takes the margin from the cosine instead of adding it to the angle; ``subcenter_arcface``
-    grants a class several directions. The class weights belong to the loss, not to the network's softmax head.
+    - Batch: any.
+    - Sampler: natural or class-balanced.
+    - Related: ``cosface`` takes the margin from the cosine instead of adding it to the angle; ``subcenter_arcface``
+      grants a class several directions. The class weights belong to the loss, not to the network's softmax head.
 
     Examples
     --------
@@ -135,11 +129,9 @@ class CosFace(ProxySpec):
 
     Notes
     -----
-    Batch: any.
-
-    Sampler: natural or class-balanced.
-
-    Related: see ``arcface``.
+    - Batch: any.
+    - Sampler: natural or class-balanced.
+    - Related: see ``arcface``.
 
     Examples
     --------
@@ -168,11 +160,9 @@ class SubCenterArcFace(ProxySpec):
 
     Notes
     -----
-    Batch: any.
-
-    Sampler: natural or class-balanced.
-
-    Related: ``arcface`` is the case of one direction; more of them let wrong labels gather at one of their own.
+    - Batch: any.
+    - Sampler: natural or class-balanced.
+    - Related: ``arcface`` is the case of one direction; more of them let wrong labels gather at one of their own.
 
     Examples
     --------
@@ -213,12 +203,10 @@ class Center(LossSpec):
 
     Notes
     -----
-    Batch: any.
-
-    Sampler: natural or class-balanced.
-
-    Related: it only pulls, so alone it collapses: sum it, with a small weight, with ``cross_entropy`` or another loss
-    that keeps classes apart. Its centres follow the embeddings by the paper's rule, not by the optimizer.
+    - Batch: any.
+    - Sampler: natural or class-balanced.
+    - Related: it only pulls, so alone it collapses: sum it, with a small weight, with ``cross_entropy`` or another loss
+      that keeps classes apart. Its centres follow the embeddings by the paper's rule, not by the optimizer.
 
     Examples
     --------
