@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from .base import LossSpec, MinerSpec
 from .outputs import Outputs
+
+if TYPE_CHECKING:
+    from .base import LossSpec, MinerSpec
 
 
 class Loss(nn.Module):
