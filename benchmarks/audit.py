@@ -45,8 +45,8 @@ from ferembed.auditing import (
     probable_mistakes,
     rank_labels,
 )
-from ferembed.auditing.copies.canvas import canvas
-from ferembed.auditing.out_of_fold import out_of_fold_softmax
+from ferembed.auditing.copies.views import canvas
+from ferembed.auditing.labels import out_of_fold_softmax
 from ferembed.auditing.outliers import KINDS
 from ferembed.data.known import FILE, copy_groups, keys_of
 from ferembed.storage import atomic_path, write_json, write_text

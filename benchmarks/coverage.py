@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from ferembed.evaluation import Interval, compare_probabilities, evaluate_probabilities, expected_calibration_error
 from ferembed.evaluation.bootstrap import interval, resampled_means
 from ferembed.evaluation.calibration import binned
+from ferembed.probability import most_probable
 from ferembed.storage import write_json, write_text
-from ferembed.ties import most_probable
 
 Floats = NDArray[np.float64]
 CLASSES = ["neutral", "happy", "sad", "angry", "fear", "surprise", "disgust"]

@@ -31,7 +31,7 @@ import ferembed as fe
 from ferembed.losses import Outputs
 from ferembed.storage import write_json, write_text
 from ferembed.training import fit
-from ferembed.training.faces import FaceBatch
+from ferembed.training.face_data import FaceBatch
 from ferembed.training.module import MetricLearner, make_optimizer
 
 CROSS_ENTROPY = {"name": "cross_entropy", "label_smoothing": 0.1}

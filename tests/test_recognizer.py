@@ -13,7 +13,7 @@ from PIL import Image
 from ferembed import DataError, FaceDataset, Recognizer, StorageError, drawn_faces, evaluate
 from ferembed.labels import FER2013_CLASSES
 from ferembed.models import Encoder, Network
-from ferembed.ties import most_probable
+from ferembed.probability import most_probable
 
 FACES = drawn_faces(400, image_size=32, seed=1)
 TEST = FACES.split("test")

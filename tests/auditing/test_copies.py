@@ -15,9 +15,8 @@ from ferembed.auditing.copies import candidates
 from ferembed.auditing.copies import find as copies_module
 from ferembed.auditing.copies.alignment import align
 from ferembed.auditing.copies.candidates import find_candidates, index_signatures
-from ferembed.auditing.copies.canvas import canvas
 from ferembed.auditing.copies.find import DETAIL, least_detail
-from ferembed.auditing.copies.views import MIDDLE, VIEWS, Poses, signatures, views
+from ferembed.auditing.copies.views import MIDDLE, VIEWS, Poses, canvas, signatures, views
 from ferembed.auditing.stages import Stages
 from ferembed.data import FaceDataset, drawn_faces
 

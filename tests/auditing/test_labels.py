@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from ferembed.auditing import confident_joint, find_label_issues, rank_labels
+from ferembed.auditing.labels import out_of_fold_softmax
 from ferembed.auditing.mistakes import probable_mistakes
-from ferembed.auditing.out_of_fold import out_of_fold_softmax
 from ferembed.data import DataError, FaceDataset
 
 
@@ -144,8 +144,7 @@ def test_fixes_by_hand_and_their_errors():
 def test_fer2013_labels_against_ferplus(fer2013_csv):
     """Without any trained encoder, the signatures of the copies' search already find more than chance."""
     from ferembed import load_fer2013
-    from ferembed.auditing.copies.canvas import canvas
-    from ferembed.auditing.copies.views import signatures
+    from ferembed.auditing.copies.views import canvas, signatures
     from ferembed.data.readers.ferplus import VOTE_COLUMNS
 
     faces = load_fer2013(fer2013_csv, cache=False).subset(np.arange(6000))

@@ -27,7 +27,7 @@ from ferembed.estimators import (
 )
 from ferembed.estimators.calibration.evidence import CLASS_ROWS, LITTLE, PRIOR_ROWS, evidence
 from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
-from ferembed.ties import TIE
+from ferembed.probability import TIE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100", "ignore:.* of which y holds no row")
 METHODS = ["temperature", "vector", "isotonic", "dirichlet"]

@@ -20,9 +20,8 @@ from ferembed.estimators import (
     pool_probabilities,
 )
 from ferembed.estimators.calibration.evidence import targets
-from ferembed.probability import cross_entropy, log_loss
+from ferembed.probability import TIE, cross_entropy, log_loss
 from ferembed.storage import StorageError
-from ferembed.ties import TIE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100", "ignore:.* of which y holds no row")
 KINDS = ["perfect", "wrong", "uniform", "constant", "votes", "soft"]

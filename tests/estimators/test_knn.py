@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from ferembed.estimators import KNNClassifier
-from ferembed.estimators.knn.selection import K_GRID, TEMPERATURE_GRID
+from ferembed.estimators.knn.vote import K_GRID, TEMPERATURE_GRID
 from ferembed.index import make_index
 from ferembed.storage import StorageError
 

@@ -18,10 +18,10 @@ from ferembed.estimators import (
     fit_calibration,
 )
 from ferembed.estimators.ensembles.pooling import fit_pool_weights
-from ferembed.estimators.knn.selection import most_likely
+from ferembed.estimators.knn.vote import most_likely
 from ferembed.evaluation import evaluate_probabilities
+from ferembed.probability import TIE, first_of_the_best, most_probable
 from ferembed.recognizer.voters import NEIGHBOURS, TEMPERATURES, HeldOut, best_knn, likeliest_method
-from ferembed.ties import TIE, first_of_the_best, most_probable
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100", "ignore:.* of which y holds no row")
 seeds = pytest.mark.parametrize("seed", range(5))

@@ -12,7 +12,7 @@ from ferembed.evaluation import (
     squared_calibration_error,
 )
 from ferembed.evaluation.bootstrap import interval, resampled_means
-from ferembed.evaluation.squared_calibration import calibration_gaps, squared_calibration_difference
+from ferembed.evaluation.calibration import calibration_gaps, squared_calibration_difference
 
 
 @settings(max_examples=60)

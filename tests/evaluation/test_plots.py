@@ -30,8 +30,7 @@ from ferembed.evaluation import (
     save_figure,
 )
 from ferembed.evaluation.plots import read_curves
-from ferembed.evaluation.plots.canvas import class_colours, class_markers, palette
-from ferembed.evaluation.plots.text import plain
+from ferembed.evaluation.plots.canvas import class_colours, class_markers, palette, plain
 from ferembed.labels import COLOURS, FER2013_CLASSES, FERPLUS_CLASSES
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import silhouette_samples
 from ferembed.evaluation import collapsed, compare_retrieval, evaluate_retrieval, retrieval, retrieve
 from ferembed.evaluation.bootstrap import draw_counts
 from ferembed.evaluation.retrieval import retrieval_by_query, silhouette_by_query
-from ferembed.ties import ALIKE
+from ferembed.probability import ALIKE
 
 
 def unit(rng, n, d=4):

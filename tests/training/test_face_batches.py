@@ -14,7 +14,7 @@ from ferembed.losses import CombinedLoss, Contrastive, CrossEntropy, Outputs, Su
 from ferembed.training.augmentation import AugmentConfig
 from ferembed.training.batches.samplers import PairBatches
 from ferembed.training.callbacks.hard_negatives import MineHardNegatives
-from ferembed.training.faces import FaceData
+from ferembed.training.face_data import FaceData
 from ferembed.training.loaders import RowBatch
 
 sys.path.insert(0, str(Path(__file__).parent))

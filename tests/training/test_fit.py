@@ -20,7 +20,7 @@ from ferembed.losses import LossSpec
 from ferembed.training import diagnostics
 from ferembed.training.callbacks.guards import TrainingError
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
-from ferembed.training.faces import as_batch, step_seed
+from ferembed.training.face_data import as_batch, step_seed
 from ferembed.training.fit import make_learner
 from ferembed.training.module import MetricLearner, make_optimizer, warmup_cosine
 from ferembed.training.parts import OptimizerConfig
@@ -149,7 +149,7 @@ def test_the_same_seed_gives_the_same_run(starter, whole, tmp_path):
         pytest.param(at_step(EPOCH), signal.SIGKILL, id="killed as an epoch begins"),
         pytest.param(IN_AN_EPOCH, signal.SIGKILL, id="killed in an epoch"),
         pytest.param("ferembed.training.module:MetricLearner.validation_step:3", signal.SIGKILL, id="in validation"),
-        pytest.param("ferembed.training.callbacks.curve:write_text:2", signal.SIGKILL, id="as an epoch ends"),
+        pytest.param("ferembed.training.callbacks.saving:write_text:2", signal.SIGKILL, id="as an epoch ends"),
         pytest.param("ferembed.training.checkpoint:save_file:4", signal.SIGKILL, id="as its checkpoint is written"),
         pytest.param("ferembed.training.fit:best_weights:1", signal.SIGKILL, id="after the last epoch"),
         pytest.param("ferembed.recognizer.recognizer:write_folder:1", signal.SIGKILL, id="as the recogniser is built"),

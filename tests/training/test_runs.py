@@ -12,9 +12,9 @@ from ferembed import DataError, RecipeError, StorageError, evaluate, load, train
 from ferembed.data.readers.ferplus import ferplus_labels, refined_targets
 from ferembed.runs.lineage import start_of, teachers_of, trained_network
 from ferembed.runs.pipeline import VOTING
+from ferembed.training.checkpoint import best_weights
 from ferembed.training.fit import make_learner
 from ferembed.training.module import answers
-from ferembed.training.runs import best_weights
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fit import TINY, faces
@@ -137,7 +137,7 @@ def test_one_network_answers_in_the_words_of_its_labels_and_in_those_of_annotato
 
 
 def test_losses_learn_the_whole_distribution_of_votes():
-    from ferembed.training.faces import FaceData
+    from ferembed.training.face_data import FaceData
     from ferembed.training.loaders import RowBatch
 
     data = with_votes(faces()).split("train")
@@ -148,7 +148,7 @@ def test_losses_learn_the_whole_distribution_of_votes():
 
 
 def test_labels_give_way_to_what_faces_with_such_votes_are_called():
-    from ferembed.training.faces import soft_targets
+    from ferembed.training.face_data import soft_targets
 
     data = with_votes(faces()).split("train")
     assert soft_targets(TINY, data) is None

@@ -15,8 +15,8 @@ from PIL import Image
 
 from ferembed import DataError, Recognizer, drawn_faces, train
 from ferembed.data import load_folder
-from ferembed.training.faces import FaceData
-from ferembed.training.streaming import decoded
+from ferembed.training.face_data import FaceData
+from ferembed.training.loaders import decoded
 
 sys.path.insert(0, str(Path(__file__).parent))
 from starter import at_step
@@ -158,7 +158,7 @@ from ferembed.data import load_folder
 from ferembed.recognizer.inputs import prepared_batches
 sys.path.insert(0, sys.argv[1])
 from test_fit import TINY
-from ferembed.training.faces import FaceData
+from ferembed.training.face_data import FaceData
 def anonymous():
     "MiB of memory that is this process's own, without files and what workers share with it."
     status = open("/proc/self/status").read()

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 
-from ferembed.ties import most_probable
+from ferembed.probability import most_probable
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.auditing.copies.canvas import canvas
 from ferembed.auditing.copies.find import Copies
-from ferembed.auditing.copies.views import signatures
+from ferembed.auditing.copies.views import canvas, signatures
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.index import make_index
 from ferembed.progress import progress

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from ferembed.auditing.lists import Places
-from ferembed.evaluation.plots.text import plain
+from ferembed.evaluation.plots.canvas import plain
 from ferembed.evaluation.wording import COLLAPSED
 from ferembed.labels import COLOURS
 from ferembed.page import FaceSheet, Section, figure, heading, note, page, paragraph, table, write_page

@@ -124,7 +124,7 @@ def _what_they_are(recognizer: Recognizer, faces: FaceDataset) -> str:
 
 
 def _ask(recognizer: Recognizer, faces: Faces) -> Answers:
-    from ferembed.ties import most_probable
+    from ferembed.probability import most_probable
 
     probabilities = recognizer.predict_proba(faces)
     names = recognizer.classes_[most_probable(probabilities)]
@@ -172,7 +172,7 @@ def _show_and_draw(recognizer: Recognizer, evaluation: Evaluation, faces: FaceDa
     from ferembed.cli.tables import metrics_table, show
     from ferembed.evaluation import plot_confusion, plot_reliability, reliability_curve
     from ferembed.evaluation.sheets import plot_faces
-    from ferembed.ties import most_probable
+    from ferembed.probability import most_probable
 
     show(metrics_table(evaluation))
     probabilities = recognizer.predict_proba(faces.images)

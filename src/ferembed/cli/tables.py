@@ -22,8 +22,8 @@ from ferembed.evaluation.wording import (
     written_gap,
     written_interval,
 )
+from ferembed.probability import most_probable
 from ferembed.runs.assessment import Comparison, Evaluation
-from ferembed.ties import most_probable
 from ferembed.training import Recipe
 
 Judged = TypeVar("Judged")

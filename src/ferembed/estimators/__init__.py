@@ -10,11 +10,10 @@ from ferembed.estimators.calibration.maps import (
     calibration_from_dict,
     fit_calibration,
 )
-from ferembed.estimators.ensembles.members import FunctionMember, TableMember
+from ferembed.estimators.ensembles.members import FunctionMember, TableMember, TorchMember
 from ferembed.estimators.ensembles.onnx_member import ONNXMember
 from ferembed.estimators.ensembles.pooling import fit_pool_weights, pool_probabilities
 from ferembed.estimators.ensembles.stacking import StackingEnsemble
-from ferembed.estimators.ensembles.torch_member import TorchMember
 from ferembed.estimators.ensembles.voting import VotingEnsemble
 from ferembed.estimators.knn.classifier import KNNClassifier
 from ferembed.estimators.rejection.open_set import OpenSet

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ferembed.estimators.classifier_state import read_classifier, write_classifier
-from ferembed.ties import most_probable
+from ferembed.estimators.saved import read_classifier, write_classifier
+from ferembed.probability import most_probable
 
 Floats = NDArray[np.floating[Any]]
 

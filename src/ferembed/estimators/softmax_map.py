@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.probability import Floats, log_softmax
-from ferembed.ties import first_of_the_best
+from ferembed.probability import Floats, first_of_the_best, log_softmax
 
 
 def apply_softmax_map(coefficients: Floats, features: Floats) -> Floats:

@@ -5,6 +5,7 @@ from ferembed.evaluation.calibration import (
     adaptive_calibration_error,
     expected_calibration_error,
     reliability_curve,
+    squared_calibration_error,
 )
 from ferembed.evaluation.comparison import (
     Difference,
@@ -31,7 +32,6 @@ from ferembed.evaluation.plots import (
 from ferembed.evaluation.retrieval import RetrievalMetrics, Retrieved, collapsed, evaluate_retrieval, retrieve
 from ferembed.evaluation.selective import RiskCoverageCurve, auroc, risk_coverage_curve
 from ferembed.evaluation.sheets import plot_faces, plot_mistakes, plot_retrieval, save_figure
-from ferembed.evaluation.squared_calibration import squared_calibration_error
 
 __all__ = [
     "ClassMetrics",

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ferembed.evaluation.intervals import ROUNDING, Interval
-from ferembed.probability import Codes, Floats, safe_log
-from ferembed.ties import most_probable
+from ferembed.probability import Codes, Floats, most_probable, safe_log
 
 RESAMPLES = 1000
 _BLOCK = 2_000_000

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.evaluation.bootstrap import RESAMPLES, interval, resampled_means
+from ferembed.evaluation.calibration import squared_calibration_difference
 from ferembed.evaluation.intervals import Interval, mean_interval, p_value, share_difference
 from ferembed.evaluation.metrics import Metrics, judge, measure
 from ferembed.evaluation.ranking import auroc_difference
 from ferembed.evaluation.retrieval import SHARES, RetrievalMetrics, Retrieved, retrieval_metrics
-from ferembed.evaluation.squared_calibration import squared_calibration_difference
-from ferembed.probability import Codes, Floats
-from ferembed.ties import most_probable
+from ferembed.probability import Codes, Floats, most_probable
 
 
 @dataclass(frozen=True)

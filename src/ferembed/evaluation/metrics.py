@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.evaluation.bootstrap import interval, resampled_figures
-from ferembed.evaluation.calibration import adaptive_calibration_error, expected_calibration_error
+from ferembed.evaluation.calibration import CalibrationGaps, calibration_gaps
+from ferembed.evaluation.calibration import adaptive_calibration_error as adaptive_error
+from ferembed.evaluation.calibration import expected_calibration_error as expected_error
 from ferembed.evaluation.intervals import Interval, f1_interval, mean_interval, share_interval
 from ferembed.evaluation.ranking import OneAgainstRest, among_two, auroc_interval, one_against_rest
-from ferembed.evaluation.squared_calibration import CalibrationGaps, calibration_gaps
-from ferembed.probability import Codes, Floats, as_probabilities, log_loss
-from ferembed.ties import most_probable
+from ferembed.probability import Codes, Floats, as_probabilities, log_loss, most_probable
 
 
 @dataclass(frozen=True)
@@ -223,10 +223,10 @@ def measure(judged: Judged, classes: Sequence[Any]) -> Metrics:
         auroc=ranked.macro,
         nll=log_loss(values, codes),
         brier=brier_score(values, codes),
-        ece=expected_calibration_error(values, codes),
-        ece_mass=expected_calibration_error(values, codes, binning="mass"),
+        ece=expected_error(values, codes),
+        ece_mass=expected_error(values, codes, binning="mass"),
         squared_ce=gaps.error,
-        ace=adaptive_calibration_error(values, codes),
+        ace=adaptive_error(values, codes),
         count=len(codes),
         per_class=per_class,
         intervals=_defined(bounds),

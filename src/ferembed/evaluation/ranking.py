@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.evaluation.intervals import Interval, Z
-from ferembed.probability import Codes, Floats
-from ferembed.ties import most_probable
+from ferembed.probability import Codes, Floats, most_probable
 
 
 @dataclass(frozen=True, eq=False)

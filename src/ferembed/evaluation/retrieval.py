@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ferembed.evaluation.bootstrap import interval, resampled_means
 from ferembed.evaluation.intervals import Interval, share_interval
-from ferembed.probability import Floats
-from ferembed.ties import ALIKE
+from ferembed.probability import ALIKE, Floats
 
 RECALLS = (1, 5, 10)
 SHARES = tuple(f"recall_at_{k}" for k in RECALLS)

@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.evaluation.metrics import class_codes
-from ferembed.evaluation.plots.canvas import BLUE, ORANGE, figure_or_place
-from ferembed.evaluation.plots.text import plain
-from ferembed.probability import as_probabilities
+from ferembed.evaluation.plots.canvas import BLUE, ORANGE, figure_or_place, plain
+from ferembed.probability import as_probabilities, most_probable
 from ferembed.storage import atomic_path
-from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,9 +14,9 @@ from torch import Tensor
 from ferembed.explain.methods import Answer, Question, embed, find_method
 from ferembed.explain.voting import vote
 from ferembed.labels import place_of
+from ferembed.probability import most_probable
 from ferembed.progress import progress
 from ferembed.recognizer.inputs import prepare_images
-from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from ferembed.recognizer import Recognizer

@@ -24,8 +24,7 @@ from ferembed.page.document import (
     table,
     write_page,
 )
-from ferembed.page.faces import FaceSheet
-from ferembed.page.map import face_map
+from ferembed.page.faces import FaceSheet, face_map
 from ferembed.page.pictures import figure, image_uri
 
 __all__ = [

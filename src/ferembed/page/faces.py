@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from importlib.resources import files
 from zlib import crc32
 
 import numpy as np
@@ -98,3 +100,38 @@ def _packed(images: NDArray[np.uint8], columns: int, side: int) -> NDArray[np.ui
         sheet[place] = image if image.shape == shape else np.asarray(Image.fromarray(image).resize((side, side)))
     grid = sheet.reshape(rows, columns, *shape).swapaxes(1, 2)
     return np.ascontiguousarray(grid.reshape(rows * side, columns * side, *shape[2:]))
+
+
+_MAP = Markup("""<div class="map" tabindex="0" role="group" aria-label="{hint}">
+{picture}
+<div class="chosen {sheet}" aria-live="polite"><i hidden></i><span>{hint}</span></div>
+<script type="application/json">{data}</script>
+<script>{script}</script>
+</div>""")
+
+
+def face_map(picture: Markup, places: ArrayLike, sheet: FaceSheet, captions: Sequence[str]) -> Markup:
+    """A picture whose points show their face and its caption.
+
+    The nearest point is chosen by the mouse, by a touch or, where the map has the focus, by the arrow keys.
+
+    Parameters
+    ----------
+    picture : Markup
+        What :func:`~ferembed.page.pictures.figure` gives.
+    places : array-like of float, shape (n, 2)
+        Shares of the picture's width from its left and of its height from its top.
+    sheet : FaceSheet
+        Its face of each number belongs to the place of that number; put its style on the page, too.
+    captions : sequence of n str
+    """
+    rounded = [[round(share, 5) for share in place] for place in np.asarray(places, dtype=np.float64).tolist()]
+    data = {"places": rounded, "captions": list(captions), "columns": sheet.columns, "side": sheet.SHOWN}
+    script = files("ferembed.page").joinpath("map.js").read_text(encoding="utf-8")
+    return _MAP.format(
+        hint="Point at a face to see it, or choose one by the arrow keys.",
+        picture=picture,
+        sheet=f"sheet-{sheet.name}",
+        data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
+        script=Markup(script),
+    )

@@ -1,6 +1,6 @@
 """The recogniser: an encoder, a gallery of faces and the calibrated voters that read it, in one folder."""
 
-from ferembed.recognizer.gallery import VOTE, Neighbors
+from ferembed.recognizer.memory import VOTE, Neighbors
 from ferembed.recognizer.recognizer import Recognizer
 from ferembed.recognizer.shipped import load
 

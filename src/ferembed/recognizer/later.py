@@ -1,16 +1,36 @@
-"""A recogniser that is there at once, its parts made when one of them is first needed."""
+"""A recogniser among threads and processes: parts made when first needed, turns, and what a forked child finds."""
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from ferembed.recognizer.forks import Turn
 
 if TYPE_CHECKING:
     from ferembed.models import Encoder
     from ferembed.recognizer.folder import Saved
     from ferembed.recognizer.state import State
+
+
+class Turn:
+    """A reentrant lock, for a with-block. It lives as long as the process; a forked child finds it free."""
+
+    def __init__(self) -> None:
+        self._free()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._free)
+
+    def _free(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
+
 
 Made = TypeVar("Made", bound="MadeLater")
 
@@ -44,3 +64,13 @@ class MadeLater:
                     encoder, state = self._make()
                     self.encoder, self._state = encoder.eval(), state
             return vars(self)[name]
+
+
+def _one_thread_of_torch() -> None:
+    """A child that divided work among the threads which its parent's OpenMP remembers would wait for them for ever."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_one_thread_of_torch)

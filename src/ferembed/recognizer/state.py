@@ -14,7 +14,7 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
 from ferembed.labels import canonical, place_of
 from ferembed.models import Network
-from ferembed.recognizer.gallery import VOTE, GalleryFaces, HeldOutFaces, among
+from ferembed.recognizer.memory import VOTE, GalleryFaces, HeldOutFaces, among
 from ferembed.recognizer.voters import Voters, best_knn, calibrated_voters
 from ferembed.storage import StorageError
 

@@ -12,10 +12,10 @@ from ferembed.auditing.lists import Places
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.sheets import surest_mistakes
 from ferembed.page import FaceSheet, columns, heading, join, note
+from ferembed.probability import most_probable
 from ferembed.recognizer import Recognizer
 from ferembed.recognizer.encoding import seen_by
 from ferembed.runs.assessment import Answers
-from ferembed.ties import most_probable
 
 MISTAKES = 48
 NEIGHBOURS = 8

@@ -32,9 +32,9 @@ from ferembed.explain import explain_similarity, plot_similarity_saliency
 from ferembed.explain.plots import plot_cases, surest_cases
 from ferembed.models.weights import shipped_names
 from ferembed.page import FaceSheet, face_map, figure, note, row
+from ferembed.probability import most_probable
 from ferembed.recognizer import Recognizer
 from ferembed.runs.assessment import Answers
-from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""What training needs of the process around it, and how it leaves that process."""
+"""What training needs of the process and the folder around it, and how it leaves them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import getpass
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import torch
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+from ferembed.storage import locked
+from ferembed.training.errors import TrainingError
 
 
 @contextmanager
@@ -52,4 +58,31 @@ def _some_user() -> Iterator[None]:
         finally:
             del os.environ["LOGNAME"]
     else:
+        yield
+
+
+@contextmanager
+def sole_training(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, which is made if need be, for this process and those that train with it.
+
+    The system itself locks the folder of its checkpoints, so nothing is left of a process that died. Whoever asks the
+    run's recogniser meanwhile need not wait.
+
+    Raises
+    ------
+    TrainingError
+        If another training holds it.
+    """
+    checkpoints = folder / "checkpoints"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    if getattr(rank_zero_only, "rank", 0):
+        yield
+        return
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(locked(checkpoints, exclusive=True, wait=False))
+        except BlockingIOError as error:
+            raise TrainingError(f"another training is running in {folder}: let it end, or choose another.") from error
+        if not held:
+            warnings.warn(f"this system locks no folder: see to it that nothing else trains in {folder}.", stacklevel=4)
         yield

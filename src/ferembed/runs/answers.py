@@ -12,10 +12,10 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.readers.ferplus import ferplus_labels
 from ferembed.evaluation import Retrieved, retrieve
 from ferembed.labels import place_of
+from ferembed.probability import most_probable
 from ferembed.progress import progress
 from ferembed.recognizer import VOTE, Recognizer
 from ferembed.recognizer.encoding import codes_among, seen_by
-from ferembed.ties import most_probable
 
 if TYPE_CHECKING:
     from ferembed.recognizer.views import Views

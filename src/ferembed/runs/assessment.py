@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
 
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.evaluation import (
@@ -23,10 +24,12 @@ from ferembed.evaluation.bootstrap import RESAMPLES
 from ferembed.evaluation.retrieval import retrieval_metrics
 from ferembed.labels import place_of
 from ferembed.recognizer import VOTE, Recognizer
+from ferembed.recognizer.voters import HeldOut, best_knn, calibrated_voters
 from ferembed.runs.answers import Answers, answer
 
 if TYPE_CHECKING:
     from ferembed.recognizer.views import Views
+
 
 __all__ = ["Answers", "Comparison", "Evaluation", "answer", "compare", "compare_answers", "evaluate", "judge"]
 
@@ -238,3 +241,37 @@ def compare_answers(first: Answers, second: Answers, *, resamples: int = RESAMPL
         retrieval=embeddings(everything),
         retrieval_without_copies=embeddings(fresh) if fresh.any() else None,
     )
+
+
+FOLDS = 5
+
+
+def cross_fitted(recognizer: Recognizer, answers: Answers) -> dict[str, NDArray[np.float64]]:
+    """Each voter's probabilities of answered faces, by voters that other faces made.
+
+    Each fifth of the faces is asked of voters whose k, calibration and weights the other four fifths decided. The
+    encoder is the same for all, and so is the epoch that validation chose.
+
+    Parameters
+    ----------
+    recognizer : Recognizer
+        With the classes it was trained for, none enrolled or forgotten.
+    answers : Answers
+        Of faces that are not in its gallery.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (n, c)
+        For ``"softmax"``, ``"knn"`` and ``"vote"``.
+    """
+    head, classes = recognizer.trained_head
+    gallery, votes = recognizer.gallery_embeddings, recognizer.voters["knn"].estimator_.gallery_.votes
+    codes = np.array([classes.index(name) for name in recognizer.gallery_labels])
+    proba: dict[str, NDArray[np.float64]] = {}
+    for fitted, asked in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(answers.embeddings, answers.codes):
+        held_out = HeldOut(answers.embeddings[fitted], answers.codes[fitted])
+        voters = calibrated_voters(head, best_knn(gallery, codes, held_out, votes), held_out)
+        for name, voter in voters._asdict().items():
+            rows = proba.setdefault(name, np.empty((len(answers.codes), len(classes))))
+            rows[asked] = voter.predict_proba(answers.embeddings[asked])
+    return proba

@@ -12,8 +12,7 @@ from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation import ClassMetrics, Metrics, evaluate_probabilities
 from ferembed.evaluation.wording import voter_name
 from ferembed.recognizer import VOTE, Recognizer
-from ferembed.runs.assessment import Answers, answer, judge
-from ferembed.runs.cross_fitting import FOLDS, cross_fitted
+from ferembed.runs.assessment import FOLDS, Answers, answer, cross_fitted, judge
 from ferembed.training import Recipe, recipe_names
 
 FIGURES = {"accuracy": 1, "balanced_accuracy": 1, "macro_f1": 1, "nll": 3, "ece": 3}

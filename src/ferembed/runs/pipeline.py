@@ -19,7 +19,7 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.readers.ferplus import ferplus_labels, refined_targets
 from ferembed.data.resolution import as_asked
 from ferembed.recognizer import Recognizer
-from ferembed.recognizer.gallery import check_splits
+from ferembed.recognizer.memory import check_splits
 from ferembed.runs._surroundings import undisturbed
 from ferembed.storage import write_json, write_text
 from ferembed.training import Recipe, RecipeError
@@ -95,7 +95,7 @@ def train(
     _check_same_run(folder, recipe, data)
     if (folder / RUN).is_file():
         return Recognizer.load(folder)
-    from ferembed.runs._lock import sole_training
+    from ferembed.runs._surroundings import sole_training
     from ferembed.runs.lineage import start_of, teachers_of
     from ferembed.training.distributed import is_first, wait_for_all
     from ferembed.training.fit import fit_network

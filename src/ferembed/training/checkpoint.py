@@ -49,6 +49,13 @@ class SafetensorsCheckpointIO(CheckpointIO):
         Path(path).unlink(missing_ok=True)
 
 
+def best_weights(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The state of the learner, its network and losses, at a run's best epoch."""
+    path = Path(folder) / "checkpoints" / "best.ckpt"
+    state: dict[str, Tensor] = SafetensorsCheckpointIO().load_checkpoint(path)["state_dict"]
+    return state
+
+
 def _split(value: Any, tensors: dict[str, Tensor], where: str) -> Any:
     """The value with each tensor moved to ``tensors``; what JSON lacks is written as a list headed by its kind."""
     if isinstance(value, Tensor):

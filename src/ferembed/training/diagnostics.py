@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ferembed.ties import ALIKE, most_probable
+from ferembed.probability import ALIKE, most_probable
 
 K = 30
 TEMPERATURE = 0.05

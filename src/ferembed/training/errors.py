@@ -1,4 +1,4 @@
-"""What can go wrong while training, apart from a wrong recipe."""
+"""What can go wrong in training."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ class TrainingError(RuntimeError):
 
 class CollapseWarning(UserWarning):
     """All faces are landing on nearly one point, or the classes on one another."""
+
+
+class RecipeError(ValueError):
+    """A recipe cannot be used as it is; the sentence says where and what would be right."""

@@ -23,21 +23,17 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.losses import CombinedLoss
 from ferembed.models import Encoder, Network
 from ferembed.storage import atomic_path
-from ferembed.training.callbacks.averaging import MovingAverage
-from ferembed.training.callbacks.curve import KeepCurve
 from ferembed.training.callbacks.guards import StopAtNaN, WarnOfCollapse, explain_memory
 from ferembed.training.callbacks.hard_negatives import MineHardNegatives
 from ferembed.training.callbacks.progress import progress_callbacks
-from ferembed.training.callbacks.signals import SaveOnSignal
-from ferembed.training.callbacks.stages import EarlyStopping, ModelCheckpoint
-from ferembed.training.checkpoint import SafetensorsCheckpointIO
+from ferembed.training.callbacks.saving import EarlyStopping, KeepCurve, ModelCheckpoint, MovingAverage, SaveOnSignal
+from ferembed.training.checkpoint import SafetensorsCheckpointIO, best_weights
 from ferembed.training.distributed import is_first, wait_for_all
-from ferembed.training.faces import FaceData
+from ferembed.training.errors import RecipeError
+from ferembed.training.face_data import FaceData
 from ferembed.training.loaders import make_batches
 from ferembed.training.module import MetricLearner
 from ferembed.training.recipe import Recipe
-from ferembed.training.runs import best_weights, start_from
-from ferembed.training.yaml_errors import RecipeError
 
 MONITOR = "validation/knn_accuracy"
 
@@ -140,6 +136,22 @@ def make_learner(
         network.compile()
     network.to(memory_format=network.encoder.memory_format)
     return MetricLearner(recipe, network, loss, train.classes, teachers)
+
+
+def start_from(trained: Network, network: Network) -> None:
+    """Give a network the encoder of a trained one and, where both have it, the softmax head.
+
+    Raises
+    ------
+    RecipeError
+        If the encoders have other layers.
+    """
+    try:
+        network.encoder.load_state_dict(trained.encoder.state_dict())
+    except RuntimeError as error:
+        raise RecipeError(f"the recipe's encoder has other layers than the one it starts from: {error}") from error
+    if network.softmax is not None and trained.softmax is not None:
+        network.softmax.load_state_dict(trained.softmax.state_dict())
 
 
 def _trainer(

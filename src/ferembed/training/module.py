@@ -15,7 +15,7 @@ from ferembed.losses import CombinedLoss, Outputs
 from ferembed.models import Network
 from ferembed.training.diagnostics import embedding_figures, named_rightly
 from ferembed.training.distributed import gather_outputs
-from ferembed.training.faces import FaceBatch, step_seed
+from ferembed.training.face_data import FaceBatch, step_seed
 from ferembed.training.parts import OptimizerConfig
 from ferembed.training.recipe import Recipe
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ferembed.training.yaml_errors import wrong
+from ferembed.training.recipe_text import wrong
 
 
 class Part(BaseModel):

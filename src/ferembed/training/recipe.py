@@ -12,10 +12,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ferembed.losses import AnyLoss, CrossEntropy, LossSpec, SupCon
 from ferembed.training.augmentation import AugmentConfig
-from ferembed.training.changes import changed, flat
+from ferembed.training.errors import RecipeError
 from ferembed.training.parts import BatchConfig, EncoderConfig, OptimizerConfig, Part
-from ferembed.training.yaml_errors import RecipeError, explain, wrong
-from ferembed.training.yaml_text import dump_yaml, load_yaml
+from ferembed.training.recipe_text import changed, dump_yaml, explain, flat, load_yaml, wrong
 
 WITHOUT_EFFECT: tuple[str, ...] = ("description", "workers")
 """Fields that leave a run as it is: it may go on under other values of them."""

@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ferembed.auditing.copies.canvas import SIDE
-from ferembed.auditing.copies.views import MIDDLE, Floats, Poses
+from ferembed.auditing.copies.views import MIDDLE, SIDE, Floats, Poses
 
 BAND = (0.8, 2.5)
 """The finest and the coarsest standard deviation, in pixels, of the band whose correlation tells copies apart."""

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.auditing.copies.canvas import canvas
-from ferembed.auditing.copies.views import DIM, VIEWS, Poses, signatures, views
+from ferembed.auditing.copies.views import DIM, VIEWS, Poses, canvas, signatures, views
 from ferembed.data.dataset import FaceDataset
 from ferembed.index import Index, make_index
 from ferembed.progress import progress

@@ -13,8 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ferembed.auditing.copies.alignment import Alignment, align
 from ferembed.auditing.copies.candidates import Candidates, best_of_each_pair, find_candidates, index_signatures
-from ferembed.auditing.copies.canvas import canvas
-from ferembed.auditing.copies.views import MIDDLE, Poses
+from ferembed.auditing.copies.views import MIDDLE, Poses, canvas
 from ferembed.auditing.stages import Arrays, Stages
 from ferembed.data.dataset import SPLITS, FaceDataset
 from ferembed.index import Index

@@ -12,10 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.calibration.maps import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
 from ferembed.estimators.held_out import Labels, adopt_features
-from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
+from ferembed.estimators.saved import classes_from_json, classes_to_json, read_state, write_state
 from ferembed.estimators.wrapper import ClassifierWrapper
-from ferembed.probability import Codes, Floats, probabilities_of
-from ferembed.ties import most_probable
+from ferembed.probability import Codes, Floats, most_probable, probabilities_of
 
 
 class CalibratedClassifier(ClassifierWrapper):

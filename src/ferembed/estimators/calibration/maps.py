@@ -16,12 +16,12 @@ from ferembed.probability import (
     Floats,
     as_probabilities,
     cross_entropy,
+    first_of_the_best,
     safe_log,
     smooth,
     smoothings,
     softmax,
 )
-from ferembed.ties import first_of_the_best
 
 CalibrationMethod = Literal["temperature", "vector", "isotonic", "dirichlet"]
 

@@ -32,9 +32,8 @@ from ferembed.estimators.held_out import (
     warn_of_absent,
 )
 from ferembed.estimators.parameters import from_plain, plain_parameters
-from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
-from ferembed.probability import Codes, Floats, answers_of, probabilities_of
-from ferembed.ties import most_probable
+from ferembed.estimators.saved import classes_from_json, classes_to_json, read_state, write_state
+from ferembed.probability import Codes, Floats, answers_of, most_probable, probabilities_of
 
 
 class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[misc]

@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ferembed.estimators.calibration.evidence import targets
-from ferembed.probability import FLOOR, Codes, Floats, cross_entropy, log_softmax, safe_log
-from ferembed.ties import first_of_the_best
+from ferembed.probability import FLOOR, Codes, Floats, cross_entropy, first_of_the_best, log_softmax, safe_log
 
 Pool = Literal["arithmetic", "log"]
 Loss = Callable[[Floats], tuple[float, Floats]]
@@ -49,11 +48,10 @@ def fit_pool_weights(stack: Floats, codes: Codes, pool: Pool, sample_weight: Flo
 
     What the pool says with equal weights counts as :data:`~ferembed.estimators.calibration.evidence.PRIOR_ROWS` more
     rows, so that a few rows hardly part the members. The loss is convex in the weights. But for
-    :data:`~ferembed.ties.TIE` the pool is never less likely on these data than with equal weights. With the rows of the
-    prior it is never less likely than any single member either: each member alone, which is a corner of the simplex, is
-    compared with what the optimiser
-    found. Of equally likely weights, equal ones go before those that the optimiser found, and these before a member
-    alone.
+    :data:`~ferembed.probability.TIE` the pool is never less likely on these data than with equal weights. With the rows
+    of the prior it is never less likely than any single member either: each member alone, which is a corner of the
+    simplex, is compared with what the optimiser found. Of equally likely weights, equal ones go before those that the
+    optimiser found, and these before a member alone.
 
     Parameters
     ----------

@@ -13,14 +13,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ferembed.estimators.classifier_state import read_classifier, write_classifier
-from ferembed.estimators.knn.ballots import copies, label_codes, marked_ballots
-from ferembed.estimators.knn.gallery import Gallery, empty_index
+from ferembed.estimators.knn.gallery import Gallery, copies, empty_index, label_codes, marked_ballots
 from ferembed.estimators.knn.neighbours import FLOAT_TYPES, NeighboursMixin, warn_of_one_direction
 from ferembed.estimators.knn.prototypes import class_prototypes
 from ferembed.estimators.knn.vote import VoteMixin
 from ferembed.estimators.knn.weights import Weighting
-from ferembed.ties import most_probable
+from ferembed.estimators.saved import read_classifier, write_classifier
+from ferembed.probability import most_probable
 
 if TYPE_CHECKING:
     from ferembed.index import Index

@@ -11,7 +11,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferembed.estimators.knn.gallery import Gallery
-from ferembed.estimators.knn.selection import leave_own_out
+from ferembed.estimators.knn.vote import leave_own_out
 
 if TYPE_CHECKING:
     from ferembed.index import Index

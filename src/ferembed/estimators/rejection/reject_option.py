@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.held_out import Labels
-from ferembed.estimators.reject_state import read_reject, write_reject
+from ferembed.estimators.rejection.saved import read_reject, write_reject
 from ferembed.estimators.wrapper import ClassifierWrapper, check_unknown, named, unknown_label
-from ferembed.probability import Floats, probabilities_of
-from ferembed.ties import most_probable
+from ferembed.probability import Floats, most_probable, probabilities_of
 
 Risk = Literal["joint", "selective"]
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from ferembed.evaluation.metrics import ClassMetrics, Metrics
-from ferembed.evaluation.plots.canvas import LINES, axes_or_new, ink, legend_above
-from ferembed.evaluation.plots.text import plain
+from ferembed.evaluation.plots.canvas import LINES, axes_or_new, ink, legend_above, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from ferembed.evaluation.calibration import ReliabilityCurve
 from ferembed.evaluation.intervals import share_interval
-from ferembed.evaluation.plots.canvas import ORANGE, PALE, axes_or_new, dress_line, ink, legend_above
-from ferembed.evaluation.plots.text import plain
+from ferembed.evaluation.plots.canvas import ORANGE, PALE, axes_or_new, dress_line, ink, legend_above, plain
 from ferembed.evaluation.selective import RiskCoverageCurve
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.evaluation.metrics import class_codes, confusion_counts
-from ferembed.evaluation.plots.canvas import axes_or_new
-from ferembed.evaluation.plots.text import plain
+from ferembed.evaluation.plots.canvas import axes_or_new, plain
 from ferembed.page.style import text_on
 
 if TYPE_CHECKING:

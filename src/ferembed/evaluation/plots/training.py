@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.evaluation.plots.canvas import MARKERS, axes_or_new, dress_line, figure_or_place, legend_above
-from ferembed.evaluation.plots.text import plain
+from ferembed.evaluation.plots.canvas import MARKERS, axes_or_new, dress_line, figure_or_place, legend_above, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ferembed.storage import atomic_path
 from ferembed.training.errors import CollapseWarning, TrainingError
-from ferembed.training.faces import FaceBatch
+from ferembed.training.face_data import FaceBatch
 from ferembed.training.recipe import Recipe
 
 COLLAPSED = 0.002

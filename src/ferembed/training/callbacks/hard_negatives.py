@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from ferembed.training.batches.samplers import PairBatches, hardest_negatives
-from ferembed.training.faces import FaceData
+from ferembed.training.face_data import FaceData
 from ferembed.training.loaders import TrainingLoader
 
 CANDIDATES = 10

@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 
 from ferembed.estimators.held_out import adopt_features
 from ferembed.estimators.parameters import from_plain, plain_parameters
-from ferembed.estimators.state import classes_from_json, classes_to_json, read_state, write_state
+from ferembed.estimators.saved import classes_from_json, classes_to_json, read_state, write_state
 from ferembed.estimators.wrapper import unknown_label
 from ferembed.storage import StorageError
 
