@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
 
 import torch
-from torch import Tensor
 from torch import distributed as dist
 
 from ferembed.losses import Outputs
@@ -42,20 +40,10 @@ def gather_outputs(outputs: Outputs) -> Outputs:
     """
     if world_size() == 1:
         return outputs
+    from torch.distributed.nn.functional import all_gather  # not there in a torch without distributed training
+
     outputs = outputs.float()
     values = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
-    return replace(outputs, **{name: _Gather.apply(value) for name, value in values.items() if value is not None})
-
-
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, mine: Tensor) -> Tensor:
-        parts = [torch.empty_like(mine, memory_format=torch.contiguous_format) for _ in range(world_size())]
-        dist.all_gather(parts, mine.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        total = gradient.contiguous().clone()
-        dist.all_reduce(total)
-        return total.chunk(world_size())[dist.get_rank()]
+    known = {name: value.contiguous() for name, value in values.items() if value is not None}
+    joined = {name: torch.cat(all_gather(value)) for name, value in known.items()}  # type: ignore[no-untyped-call]
+    return replace(outputs, **joined)
