@@ -27,7 +27,7 @@ import ferembed as fe
 from ferembed.data.image_files import ImageFiles
 from ferembed.storage import write_json, write_text
 from ferembed.training.augmentation import AugmentConfig, augment
-from ferembed.training.batches.samplers import NaturalBatches
+from ferembed.training.batches import NaturalBatches
 from ferembed.training.loaders import TrainingLoader
 
 SIZES = (64, 128)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from ferembed.data import drawn_faces
-from ferembed.recognizer.views import test_views
+from ferembed.recognizer.encoding import test_views
 from ferembed.training.augmentation import AugmentConfig, augment, mixup
 
 COLUMNS = 10

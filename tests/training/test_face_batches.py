@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 from ferembed import train
 from ferembed.losses import CombinedLoss, Contrastive, CrossEntropy, Outputs, SupCon
 from ferembed.training.augmentation import AugmentConfig
-from ferembed.training.batches.samplers import PairBatches
+from ferembed.training.batches import PairBatches
 from ferembed.training.callbacks.hard_negatives import MineHardNegatives
 from ferembed.training.face_data import FaceData
 from ferembed.training.loaders import RowBatch

@@ -29,8 +29,8 @@ from ferembed.evaluation.plots import (
     plot_training,
     project_embedding,
 )
+from ferembed.evaluation.ranking import RiskCoverageCurve, auroc, risk_coverage_curve
 from ferembed.evaluation.retrieval import RetrievalMetrics, Retrieved, collapsed, evaluate_retrieval, retrieve
-from ferembed.evaluation.selective import RiskCoverageCurve, auroc, risk_coverage_curve
 from ferembed.evaluation.sheets import plot_faces, plot_mistakes, plot_retrieval, save_figure
 
 __all__ = [

@@ -24,9 +24,9 @@ from ferembed.recognizer.packed import pack, read_packed
 
 if TYPE_CHECKING:
     from ferembed.estimators import SoftmaxHead
+    from ferembed.recognizer.encoding import Views
     from ferembed.recognizer.inputs import Faces
     from ferembed.recognizer.state import State
-    from ferembed.recognizer.views import Views
 
 _CHANGING = Turn()
 """Of whoever changes or writes a recogniser; whoever asks one reads a state that nobody changes."""
@@ -38,7 +38,7 @@ class Recognizer(MadeLater):
     Made by :func:`ferembed.train` or :meth:`build`, or read back with :meth:`load`. Every method takes images as
     :func:`~ferembed.recognizer.inputs.prepare_images` does; one image is a batch of one. Where a method takes
     ``views``, the mean embedding of several looks at each image decides: ``"single"`` the image itself, ``"flip"`` it
-    and its mirror, ``"ten_crop"`` five crops and their mirrors (see :func:`ferembed.recognizer.views.test_views`).
+    and its mirror, ``"ten_crop"`` five crops and their mirrors (see :func:`ferembed.recognizer.encoding.test_views`).
 
     Attributes
     ----------

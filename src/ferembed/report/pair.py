@@ -25,7 +25,7 @@ from ferembed.runs.assessment import Answers, Comparison, answer, compare_answer
 
 if TYPE_CHECKING:
     from ferembed.auditing.copies.find import Copies
-    from ferembed.recognizer.views import Views
+    from ferembed.recognizer.encoding import Views
 
 
 def write_comparison(

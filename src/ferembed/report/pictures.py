@@ -26,7 +26,7 @@ from ferembed.evaluation import (
     risk_coverage_curve,
 )
 from ferembed.evaluation.plots.training import METRICS
-from ferembed.evaluation.selective import RiskCoverageCurve
+from ferembed.evaluation.ranking import RiskCoverageCurve
 from ferembed.evaluation.wording import COLLAPSED, voter_name
 from ferembed.explain import explain_similarity, plot_similarity_saliency
 from ferembed.explain.plots import plot_cases, surest_cases

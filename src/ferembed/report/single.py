@@ -22,7 +22,7 @@ from ferembed.runs.assessment import Evaluation, answer, judge
 
 if TYPE_CHECKING:
     from ferembed.auditing.copies.find import Copies
-    from ferembed.recognizer.views import Views
+    from ferembed.recognizer.encoding import Views
 
 
 def write_report(

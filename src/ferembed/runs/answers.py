@@ -18,7 +18,7 @@ from ferembed.recognizer import VOTE, Recognizer
 from ferembed.recognizer.encoding import codes_among, seen_by
 
 if TYPE_CHECKING:
-    from ferembed.recognizer.views import Views
+    from ferembed.recognizer.encoding import Views
 
 _AT_ONCE = 512
 

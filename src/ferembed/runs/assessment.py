@@ -28,7 +28,7 @@ from ferembed.recognizer.voters import HeldOut, best_knn, calibrated_voters
 from ferembed.runs.answers import Answers, answer
 
 if TYPE_CHECKING:
-    from ferembed.recognizer.views import Views
+    from ferembed.recognizer.encoding import Views
 
 
 __all__ = ["Answers", "Comparison", "Evaluation", "answer", "compare", "compare_answers", "evaluate", "judge"]

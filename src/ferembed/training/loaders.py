@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from ferembed.data.errors import DataError
 from ferembed.data.image_files import ImageFiles
-from ferembed.training.batches.samplers import Batches, ClassBalancedBatches, NaturalBatches, PairBatches
+from ferembed.training.batches import Batches, ClassBalancedBatches, NaturalBatches, PairBatches
 from ferembed.training.recipe import Recipe
 
 EVALUATION_BATCH = 512

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ferembed.evaluation.calibration import ReliabilityCurve
 from ferembed.evaluation.intervals import share_interval
 from ferembed.evaluation.plots.canvas import ORANGE, PALE, axes_or_new, dress_line, ink, legend_above, plain
-from ferembed.evaluation.selective import RiskCoverageCurve
+from ferembed.evaluation.ranking import RiskCoverageCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

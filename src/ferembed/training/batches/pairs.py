@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ferembed.training.batches.base import Batches, Rows, check_filled
+from ferembed.training.batches.samplers import Batches, Rows, check_filled
 
 if TYPE_CHECKING:
     from torch import Tensor

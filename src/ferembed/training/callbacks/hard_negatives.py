@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from ferembed.training.batches.samplers import PairBatches, hardest_negatives
+from ferembed.training.batches import PairBatches, hardest_negatives
 from ferembed.training.face_data import FaceData
 from ferembed.training.loaders import TrainingLoader
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferembed.training.batches.samplers import ClassBalancedBatches, NaturalBatches, PairBatches, hardest_negatives
+from ferembed.training.batches import ClassBalancedBatches, NaturalBatches, PairBatches, hardest_negatives
 
 FER_COUNTS = [3995, 436, 4097, 7215, 4830, 3171, 4965]
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(7), [140, 15, 143, 252, 169, 111, 174]))

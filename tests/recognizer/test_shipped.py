@@ -23,7 +23,7 @@ from ferembed.runs.assessment import answer, judge
 from ferembed.runs.cards import cross_fitted_figures, figures
 
 CLASSES = {"small": FER2013_CLASSES, "ferplus": FERPLUS_CLASSES}
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")

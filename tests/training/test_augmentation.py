@@ -6,7 +6,7 @@ import torch
 from pydantic import ValidationError
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ferembed.recognizer.views import test_views as views_of
+from ferembed.recognizer.encoding import test_views as views_of
 from ferembed.training.augmentation import AugmentConfig, Mix, augment, mixup
 
 NONE = AugmentConfig.none()
