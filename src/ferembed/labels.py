@@ -94,16 +94,3 @@ def ordered(names: Sequence[str]) -> tuple[str, ...]:
         if distinct <= set(vocabulary):
             return tuple(name for name in vocabulary if name in distinct)
     return tuple(sorted(distinct))
-
-
-def transfer_matrix(source: Sequence[str], target: Sequence[str]) -> list[list[float]]:
-    """A ``(len(source), len(target))`` 0/1 matrix that moves probabilities between vocabularies by name.
-
-    A class without a namesake in ``target`` has a row of zeros, so its mass is dropped.
-
-    Examples
-    --------
-    >>> transfer_matrix(["sad", "contempt"], ["happy", "sad"])
-    [[0.0, 1.0], [0.0, 0.0]]
-    """
-    return [[float(a == b) for b in target] for a in source]

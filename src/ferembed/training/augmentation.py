@@ -6,10 +6,11 @@ import math
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator
+from pydantic import Field, PositiveFloat, field_validator
 from torch import Tensor
 
 from ferembed.training.mixing import Mix, mixup
+from ferembed.training.parts import Part
 
 __all__ = ["AugmentConfig", "Mix", "augment", "mixup"]
 
@@ -20,7 +21,7 @@ _DRAWS = (
 )  # fmt: skip
 
 
-class AugmentConfig(BaseModel):
+class AugmentConfig(Part):
     """How far training images are changed at random. Each image has draws of its own; 0 switches a change off.
 
     Switching one change off leaves the draws of the others as they were.
@@ -32,10 +33,6 @@ class AugmentConfig(BaseModel):
     >>> AugmentConfig.none().flip
     0.0
     """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, strict=True
-    )
 
     flip: float = Field(default=0.5, ge=0, le=1)
     """Probability of mirroring left and right."""
