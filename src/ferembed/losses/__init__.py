@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import base, contrastive, miners, outputs, pairwise, proxies
+from ferembed.losses import base, contrastive, miners, outputs, pairwise, proxies
 
 # isort: split
-from . import classification  # last, as the heads' losses are in lists of names
-from .base import *  # noqa: F403
-from .classification import *  # noqa: F403
-from .contrastive import *  # noqa: F403
-from .miners import *  # noqa: F403
-from .outputs import *  # noqa: F403
-from .pairwise import *  # noqa: F403
-from .proxies import *  # noqa: F403
+from ferembed.losses import classification  # last, as the heads' losses are in lists of names
+from ferembed.losses.base import *  # noqa: F403
+from ferembed.losses.classification import *  # noqa: F403
+from ferembed.losses.contrastive import *  # noqa: F403
+from ferembed.losses.miners import *  # noqa: F403
+from ferembed.losses.outputs import *  # noqa: F403
+from ferembed.losses.pairwise import *  # noqa: F403
+from ferembed.losses.proxies import *  # noqa: F403
 
 if TYPE_CHECKING:
-    from .modules import CombinedLoss
+    from ferembed.losses.modules import CombinedLoss
 
 __all__ = ["CombinedLoss"]
 for _module in (base, classification, contrastive, miners, outputs, pairwise, proxies):
@@ -32,6 +32,6 @@ for _module in (base, classification, contrastive, miners, outputs, pairwise, pr
 def __getattr__(name: str) -> Any:
     if name != "CombinedLoss":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .modules import CombinedLoss
+    from ferembed.losses.modules import CombinedLoss
 
     return CombinedLoss

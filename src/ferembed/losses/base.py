@@ -17,7 +17,7 @@ from typing_extensions import Self
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from .outputs import Outputs
+    from ferembed.losses.outputs import Outputs
 
 __all__ = [
     "AnyLoss",
@@ -114,7 +114,7 @@ class LossSpec(Spec):
         ValueError
             If the loss cannot be built for these sizes or counts.
         """
-        from .modules import Loss
+        from ferembed.losses.modules import Loss
 
         return Loss(self, self.parts(Sizes(num_classes, embedding_dim, class_counts)))
 
@@ -156,7 +156,7 @@ class MinerSpec(Spec):
         margin : float
             The margin of the loss that is fed.
         """
-        from .modules import Miner
+        from ferembed.losses.modules import Miner
 
         return Miner(self, margin)
 

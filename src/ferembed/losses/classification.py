@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import LossSpec, Sizes
-from .outputs import Outputs, weighted_mean
+from ferembed.losses.base import LossSpec, Sizes
+from ferembed.losses.outputs import Outputs, weighted_mean
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from .base import AnyMiner, LossSpec, SamplerName, Sizes
-from .miners import Everything
-from .outputs import Outputs, weighted_mean
+from ferembed.losses.base import AnyMiner, LossSpec, SamplerName, Sizes
+from ferembed.losses.miners import Everything
+from ferembed.losses.outputs import Outputs, weighted_mean
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from .base import MinerSpec
+from ferembed.losses.base import MinerSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -80,7 +80,7 @@ class WarmedMinerSpec(MinerSpec):
     """Number of training steps that mine semi-hard triplets before this miner takes over."""
 
     def build(self, margin: float = float("inf")) -> nn.Module:
-        from .modules import WarmUp
+        from ferembed.losses.modules import WarmUp
 
         miner = super().build(margin)
         return WarmUp(SemiHard().build(margin), miner, self.warm_up) if self.warm_up else miner

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from .outputs import Outputs
+from ferembed.losses.outputs import Outputs
 
 if TYPE_CHECKING:
-    from .base import LossSpec, MinerSpec
+    from ferembed.losses.base import LossSpec, MinerSpec
 
 
 class Loss(nn.Module):

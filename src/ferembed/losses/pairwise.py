@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
-from .base import AnyMiner, LossSpec, Sizes
-from .miners import MultiSimilarityMiner, SemiHard
+from ferembed.losses.base import AnyMiner, LossSpec, Sizes
+from ferembed.losses.miners import MultiSimilarityMiner, SemiHard
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from .outputs import Outputs
+    from ferembed.losses.outputs import Outputs
 
 __all__ = ["Circle", "MultiSimilarity", "Triplet"]
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from .base import LossSpec, Sizes
+from ferembed.losses.base import LossSpec, Sizes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from .outputs import Outputs
+    from ferembed.losses.outputs import Outputs
 
 __all__ = ["ArcFace", "Center", "CosFace", "ProxyAnchor", "ProxyNCA", "SubCenterArcFace"]
 
