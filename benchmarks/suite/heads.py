@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.svm import LinearSVC
 
 from ferembed import CalibratedClassifier, KNNClassifier, Recognizer
-from ferembed.probability import probabilities_of
+from ferembed.estimators.answers import probabilities_of
 from ferembed.recognizer.voters import HeldOut, best_knn, likeliest_method
 
 Vectors = NDArray[np.floating[Any]]

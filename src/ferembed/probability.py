@@ -1,13 +1,28 @@
-"""Arithmetic on class probabilities, and what is chosen where two differ by rounding alone."""
+"""Arithmetic on class probabilities: softmax, pools and the soft k-NN vote, and what is chosen where two are equal.
+
+What takes an ``Array`` takes NumPy arrays and torch tensors alike and gives the same kind; gradients flow through.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
+from array_api_compat import array_namespace
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
+Array = TypeVar("Array", Floats, "Tensor")
+Pool = Literal["arithmetic", "log"]
+Weighting = Literal["uniform", "distance", "softmax"]
+
+POOLS: tuple[Pool, ...] = ("arithmetic", "log")
+WEIGHTINGS: tuple[Weighting, ...] = ("uniform", "distance", "softmax")
 
 TIE = 1e-5
 """Losses, and probabilities, that differ from the best by less than this share of it count as equal to it.
@@ -18,6 +33,14 @@ The order of a sum, which threads and a processor's instructions change, moves s
 
 ALIKE = 2e-6
 """Similarities that differ by less are equal: single precision moves those of unit vectors by about half of it."""
+
+FLOOR = 1e-12
+"""Probabilities below this count as this wherever a logarithm is taken."""
+
+CLOSEST = 1e-6
+"""Cosine distances below this count as this: single precision cannot tell them apart."""
+
+_ROWS_AT_ONCE = 1024
 
 
 def first_of_the_best(losses: Sequence[float]) -> int:
@@ -48,27 +71,36 @@ def most_probable(proba: NDArray[np.floating]) -> NDArray[np.intp]:
     return codes
 
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.intp]
+def class_codes(
+    labels: ArrayLike,
+    classes: ArrayLike,
+    unknown: str = "The class {label!r} is not among the classes {classes}.",
+) -> Codes:
+    """The column of each label among ``classes``, shape ``(n,)``.
 
-FLOOR = 1e-12
-"""Probabilities below this count as this wherever a logarithm is taken."""
+    Raises
+    ------
+    ValueError
+        If a label is not among them, in the words of ``unknown``, or one of them is named twice.
 
-VOTE_SMOOTHING = 0.05
-"""Part of a vote that is made uniform before its logarithm, where votes hold exact zeros."""
+    Examples
+    --------
+    >>> class_codes(["sad", "happy", "sad"], ["happy", "sad"]).tolist()
+    [1, 0, 1]
+    """
+    names = np.asarray(classes).tolist()
+    known = {name: code for code, name in enumerate(names)}
+    if len(known) != len(names):
+        raise ValueError("classes names a class twice.")
+    values = np.asarray(labels).tolist()
+    strange = next((label for label in values if label not in known), None)
+    if strange is not None:
+        raise ValueError(unknown.format(label=strange, classes=", ".join(map(str, names))))
+    return np.array([known[label] for label in values], dtype=np.intp)
 
 
 class AnswerError(ValueError):
     """What a classifier says is not what a classifier can say."""
-
-
-@contextmanager
-def answers_of(member: str) -> Iterator[None]:
-    """Name the member of an ensemble in any complaint about its answers."""
-    try:
-        yield
-    except AnswerError as error:
-        raise AnswerError(f"The member {member}: {error}") from error
 
 
 def as_probabilities(proba: ArrayLike) -> Floats:
@@ -99,7 +131,7 @@ def as_probabilities(proba: ArrayLike) -> Floats:
     return values
 
 
-def smooth(proba: Floats, amount: float) -> Floats:
+def smooth(proba: Array, amount: float) -> Array:
     """Mix distributions with the uniform one, which is what ``amount`` of the result is.
 
     Examples
@@ -107,29 +139,26 @@ def smooth(proba: Floats, amount: float) -> Floats:
     >>> smooth(np.array([[1.0, 0.0]]), 0.5).tolist()
     [[0.75, 0.25]]
     """
-    mixed: Floats = (1.0 - amount) * proba + amount / proba.shape[1]
+    mixed: Array = (1.0 - amount) * proba + amount / proba.shape[1]
     return mixed
 
 
-def smoothings(proba: Floats) -> tuple[float, ...]:
-    """The amounts of smoothing to try: none, and :data:`VOTE_SMOOTHING` first where a probability is exactly zero."""
-    return (0.0,) if (proba > 0).all() else (VOTE_SMOOTHING, 0.0)
-
-
-def safe_log(proba: Floats) -> Floats:
+def safe_log(proba: Array) -> Array:
     """Natural logarithm; probabilities below :data:`FLOOR` count as it."""
-    result: Floats = np.log(np.maximum(proba, FLOOR))
+    xp = array_namespace(proba)
+    result: Array = xp.log(xp.where(proba < FLOOR, FLOOR, proba))
     return result
 
 
-def log_softmax(scores: Floats) -> Floats:
+def log_softmax(scores: Array) -> Array:
     """Logarithm of the softmax over the last axis."""
-    shifted = scores - scores.max(axis=-1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    xp = array_namespace(scores)
+    shifted = scores - xp.max(scores, axis=-1, keepdims=True)
+    result: Array = shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
     return result
 
 
-def softmax(scores: Floats) -> Floats:
+def softmax(scores: Array) -> Array:
     """Softmax over the last axis.
 
     Examples
@@ -137,24 +166,34 @@ def softmax(scores: Floats) -> Floats:
     >>> softmax(np.log([[1.0, 3.0]])).round(6).tolist()
     [[0.25, 0.75]]
     """
-    result: Floats = np.exp(log_softmax(scores))
+    result: Array = array_namespace(scores).exp(log_softmax(scores))
     return result
 
 
-def finite_softmax(scores: Floats, who: str) -> Floats:
-    """Softmax of a classifier's scores.
+def pool_probabilities(stack: Array, weights: Floats, pool: Pool) -> Array:
+    """The pooled distributions, shape ``(n, c)``.
 
-    Raises
-    ------
-    AnswerError
-        If a row holds NaN or plus infinity; the sentence begins with ``who`` said it.
+    Parameters
+    ----------
+    stack : Array of float64, shape (m, n, c)
+        Each member's probabilities.
+    weights : ndarray of float64, shape (m,)
+        Not negative, summing to 1.
+    pool : {"arithmetic", "log"}
+        The weighted mean (Stone 1961), or the normalised weighted geometric mean, in which a member can rule a class
+        out (Genest and Zidek 1986).
+
+    Examples
+    --------
+    >>> members = np.array([[[0.5, 0.5]], [[0.9, 0.1]]])
+    >>> pool_probabilities(members, np.array([0.5, 0.5]), "arithmetic").tolist()
+    [[0.7, 0.3]]
+    >>> pool_probabilities(members, np.array([0.5, 0.5]), "log").round(6).tolist()
+    [[0.75, 0.25]]
     """
-    with np.errstate(invalid="ignore"):
-        proba = softmax(scores)
-    wrong = np.flatnonzero(~np.isfinite(proba).all(axis=1))
-    if wrong.size:
-        raise AnswerError(f"{who} answers row {wrong[0]} with NaN or infinity ({wrong.size} such rows).")
-    return proba
+    xp = array_namespace(stack)
+    pooled: Array = xp.tensordot(xp.asarray(weights), stack if pool == "arithmetic" else safe_log(stack), axes=1)
+    return pooled if pool == "arithmetic" else softmax(pooled)
 
 
 def log_loss(proba: Floats, codes: Codes, sample_weight: Floats | None = None) -> float:
@@ -177,59 +216,75 @@ def log_loss(proba: Floats, codes: Codes, sample_weight: Floats | None = None) -
     return float(np.average(-safe_log(proba[np.arange(len(codes)), codes]), weights=sample_weight))
 
 
-def cross_entropy(proba: Floats, targets: Floats, sample_weight: Floats | None = None) -> float:
-    """Mean negative log-likelihood of target distributions, both of shape (n, c), in nats.
+def soft_vote(
+    similarities: Array,
+    rows: Any,
+    votes: Any,
+    weighting: Weighting = "softmax",
+    temperature: float = 1.0,
+    *,
+    counts: Floats | None = None,
+    mass: Floats | None = None,
+    smoothing: float = 0.0,
+) -> Array:
+    """What the nearest rows of a gallery vote for, as probabilities.
 
-    As :func:`log_loss`, which it equals where each target is certain.
+    Parameters
+    ----------
+    similarities : Array of float, shape (q, k)
+        Cosine similarities of the neighbours, -1 to 1; minus infinity where there is none, which has no vote.
+    rows : Array of int64, shape (q, k)
+        Each neighbour's row in ``votes``; where there is none any row will do.
+    votes : Array, shape (n, c)
+        What each gallery row votes for.
+    weighting : {"uniform", "distance", "softmax"}
+        A neighbour's weight: 1, the inverse of its cosine distance, or ``exp(similarity / temperature)``.
+    temperature : float
+        Used by ``"softmax"`` alone; the lower, the more the nearest neighbours rule.
+    counts : ndarray of float64, shape (q, k), optional
+        As how many neighbours each counts; as one by default.
+    mass : ndarray of float64, shape (c,), optional
+        The votes for each class are divided by it.
+    smoothing : float
+        Part of the result that is uniform, 0 to 1.
+
+    Returns
+    -------
+    Array of float, shape (q, c)
+        Rows sum to 1. Where nobody voted they are uniform.
 
     Examples
     --------
-    >>> round(cross_entropy(np.array([[0.5, 0.5], [0.25, 0.75]]), np.eye(2)), 4)
-    0.4904
+    >>> similarities, rows = np.array([[0.75, 0.5, -np.inf]]), np.array([[2, 0, -1]])
+    >>> soft_vote(similarities, rows, np.eye(3), "distance").round(6).tolist()
+    [[0.333333, 0.0, 0.666667]]
     """
-    return float(np.average(-(targets * safe_log(proba)).sum(axis=1), weights=sample_weight))
+    xp = array_namespace(similarities)
+    weights = _neighbour_weights(similarities, weighting, temperature)
+    if counts is not None:
+        weights = weights * xp.asarray(counts)
+    blocks = (slice(start, start + _ROWS_AT_ONCE) for start in range(0, max(len(rows), 1), _ROWS_AT_ONCE))
+    parts = [weights[each, None, :] @ xp.asarray(votes[rows[each]], dtype=weights.dtype) for each in blocks]
+    totals = xp.concat(parts)[:, 0]
+    if mass is not None:
+        totals = totals / xp.asarray(np.where(mass > 0, mass, 1.0))
+    totals = xp.where(xp.sum(totals, axis=1, keepdims=True) > 0, totals, 1.0)
+    said: Array = totals / xp.sum(totals, axis=1, keepdims=True)
+    return smooth(said, smoothing)
 
 
-def in_order(answers: Any, classes: ArrayLike) -> Any:
-    """A classifier's answers with their columns in the order of ``classes``: a data frame's are read by name.
-
-    A frame none of whose columns is named as a class is read by position, like an array; so is an array.
-
-    Raises
-    ------
-    ValueError
-        If a frame has columns for some of the classes only, or two for one.
-    """
-    if not hasattr(answers, "columns"):
-        return answers
-    names, wanted = [str(name) for name in answers.columns], [str(label) for label in np.asarray(classes).tolist()]
-    if not set(wanted) & set(names):
-        return np.asarray(answers)
-    for label in wanted:
-        if names.count(label) != 1:
-            raise ValueError(
-                f"A frame of answers needs one column for each class: {names.count(label)} are named {label}; "
-                f"its columns are {', '.join(names)}."
-            )
-    return np.asarray(answers)[:, [names.index(label) for label in wanted]]
-
-
-def probabilities_of(estimator: Any, X: Any) -> Floats:
-    """Class probabilities of a fitted classifier, shape ``(n, c)``, columns in the order of its ``classes_``.
-
-    A data frame's columns are read by name. A classifier without ``predict_proba`` (a linear SVM, say) gives the
-    softmax of its ``decision_function``, which ranks as the scores do and means little until it is calibrated.
-
-    Raises
-    ------
-    TypeError
-        If it has neither.
-    """
-    if hasattr(estimator, "predict_proba"):
-        return as_probabilities(in_order(estimator.predict_proba(X), estimator.classes_))
-    if not hasattr(estimator, "decision_function"):
-        raise TypeError(f"{type(estimator).__name__} has neither predict_proba nor decision_function.")
-    scores: Floats = np.asarray(in_order(estimator.decision_function(X), estimator.classes_), np.float64)
-    if scores.ndim == 1:
-        scores = np.stack([np.zeros_like(scores), scores], axis=1)
-    return finite_softmax(scores, type(estimator).__name__)
+def _neighbour_weights(similarities: Array, weighting: Weighting, temperature: float) -> Array:
+    """How much each neighbour's vote counts, up to a factor for each query; 0 where there is no neighbour."""
+    xp = array_namespace(similarities)
+    weights: Array
+    if weighting == "softmax":
+        # The shift keeps exp from overflowing and cancels when the votes are normalised.
+        lowest = xp.full_like(xp.sum(similarities, axis=1, keepdims=True), -1.0)
+        nearest = xp.max(xp.concat([lowest, similarities], axis=1), axis=1, keepdims=True)
+        weights = xp.exp((similarities - nearest) / temperature)
+    elif weighting == "distance":
+        distances = 1.0 - similarities
+        weights = 1.0 / xp.where(distances < CLOSEST, CLOSEST, distances)
+    else:
+        weights = xp.astype(xp.isfinite(similarities), similarities.dtype)
+    return weights

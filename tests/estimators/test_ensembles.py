@@ -19,8 +19,8 @@ from ferembed.estimators import (
     fit_pool_weights,
     pool_probabilities,
 )
-from ferembed.estimators.calibration.evidence import targets
-from ferembed.probability import TIE, cross_entropy, log_loss
+from ferembed.estimators.likelihood import cross_entropy, targets
+from ferembed.probability import TIE, log_loss
 from ferembed.storage import StorageError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100", "ignore:.* of which y holds no row")
@@ -246,11 +246,11 @@ def test_saved_and_loaded_beside_its_members(tmp_path, blobs, kind, options):
     X, y, X_val, y_val, X_new, _ = blobs
     members = {"knn": KNeighborsClassifier(5).fit(X, y), "nb": GaussianNB().fit(X, y)}
     frozen = [(name, FrozenEstimator(member)) for name, member in members.items()]
-    ensemble = kind(frozen, calibration="dirichlet", **options).fit(X_val, y_val)
+    ensemble = kind(frozen, calibration="vector", **options).fit(X_val, y_val)
     ensemble.save(tmp_path / "vote")
     again = kind.load(tmp_path / "vote", members)
     np.testing.assert_array_equal(again.predict_proba(X_new), ensemble.predict_proba(X_new))
-    assert again.get_params()["calibration"] == "dirichlet"
+    assert again.get_params()["calibration"] == "vector"
     with pytest.raises(ValueError, match="joins the members knn, nb; got nb"):
         kind.load(tmp_path / "vote", {"nb": members["nb"]})
     (tmp_path / "vote" / "config.json").write_text("{")

@@ -19,7 +19,7 @@ from ferembed.estimators import (
     StackingEnsemble,
     VotingEnsemble,
 )
-from ferembed.estimators.parameters import plain_parameters
+from ferembed.estimators.saved import plain_parameters
 from ferembed.storage import StorageError, atomic_folder, verify_folder
 
 X, y = make_blobs(240, centers=3, n_features=4, cluster_std=3.0, random_state=0)

@@ -51,7 +51,7 @@ def test_a_softmax_head():
     assert_same(SoftmaxHead().fit(GALLERY, LABELS % 2))
 
 
-@pytest.mark.parametrize("method", ["temperature", "vector", "dirichlet", "isotonic"])
+@pytest.mark.parametrize("method", ["temperature", "vector", "isotonic"])
 def test_every_calibration(method):
     for classifier in (SoftmaxHead(), KNNClassifier(20), KNNClassifier(20, smoothing=0.0)):
         frozen = FrozenEstimator(classifier.fit(GALLERY, LABELS))

@@ -1,29 +1,31 @@
 """Classifiers over embeddings, and what makes their votes probabilities: arrays in, arrays out, no torch."""
 
-from ferembed.estimators.calibration.calibrated import CalibratedClassifier
-from ferembed.estimators.calibration.maps import (
+from ferembed.estimators.calibration import (
+    CalibratedClassifier,
     Calibration,
-    DirichletCalibration,
     IsotonicCalibration,
     TemperatureScaling,
     VectorScaling,
     calibration_from_dict,
     fit_calibration,
 )
-from ferembed.estimators.ensembles.members import FunctionMember, TableMember, TorchMember
-from ferembed.estimators.ensembles.onnx_member import ONNXMember
-from ferembed.estimators.ensembles.pooling import fit_pool_weights, pool_probabilities
-from ferembed.estimators.ensembles.stacking import StackingEnsemble
-from ferembed.estimators.ensembles.voting import VotingEnsemble
-from ferembed.estimators.knn.classifier import KNNClassifier
-from ferembed.estimators.rejection.open_set import OpenSet
-from ferembed.estimators.rejection.reject_option import RejectOption, conformal_threshold, selective_threshold
+from ferembed.estimators.ensembles import (
+    FunctionMember,
+    ONNXMember,
+    StackingEnsemble,
+    TableMember,
+    TorchMember,
+    VotingEnsemble,
+    fit_pool_weights,
+)
+from ferembed.estimators.knn import KNNClassifier
+from ferembed.estimators.rejection import OpenSet, RejectOption, conformal_threshold, selective_threshold
 from ferembed.estimators.softmax import SoftmaxHead
+from ferembed.probability import pool_probabilities
 
 __all__ = [
     "CalibratedClassifier",
     "Calibration",
-    "DirichletCalibration",
     "FunctionMember",
     "IsotonicCalibration",
     "KNNClassifier",

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferembed.estimators.saved import read_classifier, write_classifier
-from ferembed.probability import most_probable
+from ferembed.probability import most_probable, softmax
 
 Floats = NDArray[np.floating[Any]]
 
@@ -139,10 +139,7 @@ class SoftmaxHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Softmax of the scores, shape (n, c): rows sum to 1; columns follow ``classes_``."""
-        scores = self._scores(X)
-        exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
-        probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-        return probabilities
+        return softmax(self._scores(X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The most probable class of each row, shape (n,); of equally probable ones the first in ``classes_``."""

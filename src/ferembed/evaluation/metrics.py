@@ -15,7 +15,7 @@ from ferembed.evaluation.calibration import adaptive_calibration_error as adapti
 from ferembed.evaluation.calibration import expected_calibration_error as expected_error
 from ferembed.evaluation.intervals import Interval, f1_interval, mean_interval, share_interval
 from ferembed.evaluation.ranking import OneAgainstRest, among_two, auroc_interval, one_against_rest
-from ferembed.probability import Codes, Floats, as_probabilities, log_loss, most_probable
+from ferembed.probability import Codes, Floats, as_probabilities, class_codes, log_loss, most_probable
 
 
 @dataclass(frozen=True)
@@ -243,24 +243,6 @@ def brier_score(proba: Floats, codes: Codes) -> float:
     """
     indicator = np.eye(proba.shape[1])[codes]
     return float(((proba - indicator) ** 2).sum(axis=1).mean())
-
-
-def class_codes(labels: ArrayLike, classes: Sequence[Any]) -> Codes:
-    """The column of each label among ``classes``, shape ``(n,)``.
-
-    Raises
-    ------
-    ValueError
-        If a label is not among them, or one of them is named twice.
-    """
-    known = {name: code for code, name in enumerate(np.asarray(classes).tolist())}
-    if len(known) != len(classes):
-        raise ValueError("classes names a class twice.")
-    values = np.asarray(labels).tolist()
-    strange = next((label for label in values if label not in known), None)
-    if strange is not None:
-        raise ValueError(f"The class {strange!r} is not among the classes {', '.join(map(str, known))}.")
-    return np.array([known[label] for label in values], dtype=np.intp)
 
 
 def confusion_counts(truth: Codes, answers: Codes, count: int) -> NDArray[np.int64]:

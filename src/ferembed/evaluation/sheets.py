@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.evaluation.metrics import class_codes
 from ferembed.evaluation.plots.canvas import BLUE, ORANGE, figure_or_place, plain
-from ferembed.probability import as_probabilities, most_probable
+from ferembed.probability import as_probabilities, class_codes, most_probable
 from ferembed.storage import atomic_path
 
 if TYPE_CHECKING:

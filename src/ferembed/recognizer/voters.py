@@ -14,15 +14,10 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ferembed.estimators.calibration.calibrated import CalibratedClassifier
-from ferembed.estimators.calibration.evidence import quiet, warn_of_little
-from ferembed.estimators.calibration.maps import CalibrationMethod, fit_calibration
-from ferembed.estimators.ensembles.pooling import pool_probabilities
-from ferembed.estimators.ensembles.voting import VotingEnsemble
-from ferembed.estimators.knn.classifier import KNNClassifier
-from ferembed.estimators.softmax import SoftmaxHead
-from ferembed.estimators.softmax_map import fit_softmax_map
-from ferembed.probability import Codes, Floats, first_of_the_best, most_probable
+from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
+from ferembed.estimators.calibration import CalibrationMethod, fit_calibration
+from ferembed.estimators.likelihood import fit_softmax_map, quiet, warn_of_little
+from ferembed.probability import Codes, Floats, first_of_the_best, most_probable, pool_probabilities
 
 NEIGHBOURS = (5, 10, 20, 50, 100, 200)
 TEMPERATURES = (0.05, 0.1)

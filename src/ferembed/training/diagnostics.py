@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from ferembed import probability
 from ferembed.probability import ALIKE, most_probable
 
 K = 30
@@ -61,8 +63,7 @@ def soft_vote(queries: Tensor, gallery: Tensor, labels: Tensor) -> Tensor:
 
 def _soft_vote(similarity: Tensor, labels: Tensor) -> Tensor:
     nearest, rows = similarity.topk(min(K, len(labels)), dim=1)
-    votes = similarity.new_zeros(len(similarity), int(labels.max()) + 1)
-    return votes.scatter_add_(1, labels[rows], (nearest / TEMPERATURE).softmax(dim=1))
+    return probability.soft_vote(nearest, rows, F.one_hot(labels), temperature=TEMPERATURE)
 
 
 def retrieval(similarity: Tensor, labels: Tensor, gallery_labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ferembed.estimators.answers import Labels, probabilities_of
 from ferembed.estimators.calibration.maps import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
-from ferembed.estimators.held_out import Labels, adopt_features
+from ferembed.estimators.meta import ClassifierWrapper, adopt_features
 from ferembed.estimators.saved import classes_from_json, classes_to_json, read_state, write_state
-from ferembed.estimators.wrapper import ClassifierWrapper
-from ferembed.probability import Codes, Floats, most_probable, probabilities_of
+from ferembed.probability import Codes, Floats, most_probable
 
 
 class CalibratedClassifier(ClassifierWrapper):
@@ -26,10 +26,9 @@ class CalibratedClassifier(ClassifierWrapper):
         With ``predict_proba``, or else ``decision_function``. Wrapped in scikit-learn's ``FrozenEstimator`` it is
         taken as it is, and all the data given to ``fit`` calibrate it. Otherwise ``fit`` fits a copy to all the data
         and calibrates on cross-validated predictions.
-    method : {"temperature", "vector", "isotonic", "dirichlet"}, default="temperature"
-        From stiff to supple: one number, two for each class, a matrix, a curve for each class. See
-        :class:`TemperatureScaling`, :class:`VectorScaling`, :class:`DirichletCalibration` and
-        :class:`IsotonicCalibration`.
+    method : {"temperature", "vector", "isotonic"}, default="temperature"
+        From stiff to supple: one number, two for each class, a curve for each class. See :class:`TemperatureScaling`,
+        :class:`VectorScaling` and :class:`IsotonicCalibration`.
     cv : int, splitter or iterable of splits, default=5
         Folds for an estimator that is not frozen, as in scikit-learn. A class with fewer rows than ``cv`` lowers it.
 
@@ -49,8 +48,6 @@ class CalibratedClassifier(ClassifierWrapper):
     References
     ----------
     Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks, ICML.
-    Kull et al. (2019), Beyond temperature scaling: obtaining well-calibrated multi-class probabilities with Dirichlet
-    calibration, NeurIPS.
     Zadrozny and Elkan (2002), Transforming classifier scores into accurate multiclass probability estimates, KDD.
 
     Examples

@@ -2,50 +2,65 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from array_api_compat import array_namespace
+from numpy.typing import ArrayLike
 
-from ferembed.estimators.calibration.evidence import CLASS_ROWS, evidence, targets, warn_of_little
-from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
+from ferembed.estimators.likelihood import (
+    CLASS_ROWS,
+    apply_softmax_map,
+    cross_entropy,
+    evidence,
+    fit_softmax_map,
+    targets,
+    warn_of_little,
+)
 from ferembed.probability import (
+    Array,
     Codes,
     Floats,
     as_probabilities,
-    cross_entropy,
     first_of_the_best,
     safe_log,
     smooth,
-    smoothings,
     softmax,
 )
+from ferembed.storage import StorageError
 
-CalibrationMethod = Literal["temperature", "vector", "isotonic", "dirichlet"]
+CalibrationMethod = Literal["temperature", "vector", "isotonic"]
 
-DIRICHLET_PENALTY = 1e-2
-"""Off-diagonal and intercept regularisation (ODIR) of Dirichlet calibration, in the scale of Kull et al. (2019)."""
+VOTE_SMOOTHING = 0.05
+"""Part of a vote that is made uniform before its logarithm, where votes hold exact zeros."""
 
 _STEADY = 1e-6
 """A pull towards the identity that keeps separable data from driving a coefficient to infinity."""
 
 
-class Calibration(Protocol):
+class Calibration(ABC):
     """What every calibration does: map probabilities ``(n, c)`` to probabilities ``(n, c)``, and become JSON."""
 
     method: ClassVar[CalibrationMethod]
 
     def __call__(self, proba: ArrayLike) -> Floats:
-        """Calibrated probabilities, float64 of shape ``(n, c)``."""
+        """Calibrated probabilities, float64 of shape ``(n, c)``, of what is first seen to be probabilities."""
+        return self.map(as_probabilities(proba))
 
+    @abstractmethod
+    def map(self, proba: Array) -> Array:
+        """Calibrated probabilities ``(n, c)``, an array or, with gradients, a tensor."""
+
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The calibration as JSON values, for :func:`calibration_from_dict`."""
 
 
 @dataclass(frozen=True)
-class TemperatureScaling:
+class TemperatureScaling(Calibration):
     """Raise probabilities to the power ``1 / temperature`` and normalise (Guo et al. 2017).
 
     The most likely class never changes.
@@ -75,19 +90,19 @@ class TemperatureScaling:
         temperature of 1 before another.
         """
         wanted = targets(proba, codes, sample_weight)
-        fits = [cls(_best_temperature(smooth(proba, s), wanted, sample_weight), s) for s in smoothings(proba)]
+        fits = [cls(_best_temperature(smooth(proba, s), wanted, sample_weight), s) for s in _smoothings(proba)]
         return fits[first_of_the_best([cross_entropy(fit(proba), wanted, sample_weight) for fit in fits])]
 
-    def __call__(self, proba: ArrayLike) -> Floats:
-        return softmax(safe_log(smooth(as_probabilities(proba), self.smoothing)) / self.temperature)
+    def map(self, proba: Array) -> Array:
+        return softmax(safe_log(smooth(proba, self.smoothing)) / self.temperature)
 
     def to_dict(self) -> dict[str, Any]:
         return {"method": self.method, "temperature": self.temperature, "smoothing": self.smoothing}
 
 
 @dataclass(frozen=True, eq=False)
-class _LinearLogCalibration:
-    """Softmax of ``W log p + b``.
+class VectorScaling(Calibration):
+    """Softmax of ``W log p + b``, ``W`` diagonal: one factor and one bias for each class (Guo et al. 2017).
 
     Parameters
     ----------
@@ -97,23 +112,9 @@ class _LinearLogCalibration:
         Part of each distribution that is made uniform first, 0 to 1.
     """
 
-    method: ClassVar[CalibrationMethod]
+    method: ClassVar[CalibrationMethod] = "vector"
     coefficients: Floats
     smoothing: float = 0.0
-
-    def __call__(self, proba: ArrayLike) -> Floats:
-        features = safe_log(smooth(as_probabilities(proba), self.smoothing))
-        result: Floats = np.exp(apply_softmax_map(self.coefficients, features))
-        return result
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"method": self.method, "coefficients": self.coefficients.tolist(), "smoothing": self.smoothing}
-
-
-class VectorScaling(_LinearLogCalibration):
-    """Softmax of ``w * log p + b``: one factor and one bias for each class (Guo et al. 2017)."""
-
-    method: ClassVar[CalibrationMethod] = "vector"
 
     @classmethod
     def fit(cls, proba: Floats, codes: Codes, sample_weight: Floats | None = None) -> VectorScaling:
@@ -122,30 +123,27 @@ class VectorScaling(_LinearLogCalibration):
         free = identity > 0
         free[:, -1] = True
         penalty = np.full(identity.shape, _STEADY)
-        return cls(*_likeliest_map(proba, codes, sample_weight, penalty, free))
+        wanted = targets(proba, codes, sample_weight, CLASS_ROWS * proba.shape[1])
+        fits = []
+        for smoothing in _smoothings(proba):
+            features = safe_log(smooth(proba, smoothing))
+            fits.append(cls(fit_softmax_map(features, wanted, identity, penalty, sample_weight, free), smoothing))
+        return fits[first_of_the_best([cross_entropy(fit(proba), wanted, sample_weight) for fit in fits])]
 
+    def map(self, proba: Array) -> Array:
+        features = safe_log(smooth(proba, self.smoothing))
+        result: Array = array_namespace(proba).exp(apply_softmax_map(self.coefficients, features))
+        return result
 
-class DirichletCalibration(_LinearLogCalibration):
-    """Softmax of ``W log p + b`` with a full matrix ``W`` (Kull et al. 2019).
-
-    Off-diagonal entries and biases are drawn to 0 by :data:`DIRICHLET_PENALTY`.
-    """
-
-    method: ClassVar[CalibrationMethod] = "dirichlet"
-
-    @classmethod
-    def fit(cls, proba: Floats, codes: Codes, sample_weight: Floats | None = None) -> DirichletCalibration:
-        """The most likely map under its penalty; never less likely than no calibration on the data it is fitted to."""
-        count = proba.shape[1]
-        penalty = np.full((count, count + 1), DIRICHLET_PENALTY / max(count * (count - 1), 1))
-        penalty[:, -1] = DIRICHLET_PENALTY / count
-        np.fill_diagonal(penalty, _STEADY)
-        return cls(*_likeliest_map(proba, codes, sample_weight, penalty, np.ones(penalty.shape, dtype=bool)))
+    def to_dict(self) -> dict[str, Any]:
+        return {"method": self.method, "coefficients": self.coefficients.tolist(), "smoothing": self.smoothing}
 
 
 @dataclass(frozen=True)
-class IsotonicCalibration:
+class IsotonicCalibration(Calibration):
     """For each class a rising step-and-slope function of its probability, then normalised (Zadrozny and Elkan 2002).
+
+    The steps are flat almost everywhere: a tensor that requires a gradient is passed on as it is.
 
     Parameters
     ----------
@@ -175,19 +173,18 @@ class IsotonicCalibration:
             knots.append((tuple(regression.X_thresholds_.tolist()), tuple(regression.y_thresholds_.tolist())))
         return cls(tuple(knots))
 
-    def __call__(self, proba: ArrayLike) -> Floats:
-        columns = as_probabilities(proba).T
-        raised = np.stack([np.interp(*each) for each in zip(columns, *zip(*self.knots, strict=True), strict=True)], 1)
-        result: Floats = raised / raised.sum(axis=1, keepdims=True)
+    def map(self, proba: Array) -> Array:
+        if getattr(proba, "requires_grad", False):
+            return proba
+        raised = np.stack([np.interp(p, *knots) for p, knots in zip(proba.T, self.knots, strict=True)], axis=1)
+        result: Array = array_namespace(proba).asarray(raised / raised.sum(axis=1, keepdims=True))
         return result
 
     def to_dict(self) -> dict[str, Any]:
         return {"method": self.method, "knots": self.knots}
 
 
-_METHODS: dict[str, Any] = {
-    kind.method: kind for kind in (TemperatureScaling, VectorScaling, IsotonicCalibration, DirichletCalibration)
-}
+_METHODS: dict[str, Any] = {kind.method: kind for kind in (TemperatureScaling, VectorScaling, IsotonicCalibration)}
 
 
 def fit_calibration(
@@ -195,13 +192,13 @@ def fit_calibration(
 ) -> Calibration:
     """Fit a calibration on held-out probabilities.
 
-    What the classifier said counts as :data:`~ferembed.estimators.calibration.evidence.PRIOR_ROWS` more rows, or
-    :data:`~ferembed.estimators.calibration.evidence.CLASS_ROWS` for each class where the method fits the classes apart:
+    What the classifier said counts as :data:`~ferembed.estimators.likelihood.PRIOR_ROWS` more rows, or
+    :data:`~ferembed.estimators.likelihood.CLASS_ROWS` for each class where the method fits the classes apart:
     a few rows correct it little, and thousands as they say.
 
     Parameters
     ----------
-    method : {"temperature", "vector", "isotonic", "dirichlet"} or None
+    method : {"temperature", "vector", "isotonic"} or None
         ``None`` gives the calibration that changes nothing.
     proba : array-like of float, shape (n, c)
         Probabilities of data that the classifier was not fitted to.
@@ -213,7 +210,7 @@ def fit_calibration(
     Warns
     -----
     UserWarning
-        If the rows are worth fewer than :data:`~ferembed.estimators.calibration.evidence.LITTLE`.
+        If the rows are worth fewer than :data:`~ferembed.estimators.likelihood.LITTLE`.
 
     Raises
     ------
@@ -249,8 +246,8 @@ def calibration_from_dict(saved: Mapping[str, Any]) -> Calibration:
 
     Raises
     ------
-    ValueError
-        If it does not describe a calibration.
+    StorageError
+        If it does not describe a calibration, or one that is gone.
 
     Examples
     --------
@@ -258,18 +255,23 @@ def calibration_from_dict(saved: Mapping[str, Any]) -> Calibration:
     TemperatureScaling(temperature=1.5, smoothing=0.0)
     """
     fields = dict(saved)
-    kind = _METHODS.get(fields.pop("method", ""))
+    method = fields.pop("method", "")
+    if method == "dirichlet":
+        raise StorageError(f"Dirichlet calibration is gone: fit anew with one of {', '.join(_METHODS)}.")
     try:
-        if kind is None:
-            raise ValueError("its method is missing or unknown")
         if "coefficients" in fields:
             fields["coefficients"] = np.asarray(fields["coefficients"], dtype=np.float64)
         if "knots" in fields:
             fields["knots"] = tuple((tuple(x), tuple(y)) for x, y in fields["knots"])
-        calibration: Calibration = kind(**fields)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"This is not a saved calibration: {error}.") from error
+        calibration: Calibration = _METHODS[method](**fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"This is not a saved calibration ({error}).") from error
     return calibration
+
+
+def _smoothings(proba: Floats) -> tuple[float, ...]:
+    """The amounts of smoothing to try: none, and :data:`VOTE_SMOOTHING` first where a probability is exactly zero."""
+    return (0.0,) if (proba > 0).all() else (VOTE_SMOOTHING, 0.0)
 
 
 def _best_temperature(proba: Floats, wanted: Floats, sample_weight: Floats | None) -> float:
@@ -284,17 +286,3 @@ def _best_temperature(proba: Floats, wanted: Floats, sample_weight: Floats | Non
     # 1/148 and 148) nothing is gained, but classes that a classifier tells apart would become equal but for rounding.
     best = minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded", options={"xatol": 1e-10})
     return (1.0, float(np.exp(-best.x)))[first_of_the_best([loss(0.0), best.fun])]
-
-
-def _likeliest_map(
-    proba: Floats, codes: Codes, sample_weight: Floats | None, penalty: Floats, free: NDArray[np.bool_]
-) -> tuple[Floats, float]:
-    fits = []
-    wanted = targets(proba, codes, sample_weight, CLASS_ROWS * proba.shape[1])
-    for smoothing in smoothings(proba):
-        features = safe_log(smooth(proba, smoothing))
-        fitted = fit_softmax_map(features, wanted, np.eye(*penalty.shape), penalty, sample_weight, free)
-        loss = cross_entropy(np.exp(apply_softmax_map(fitted, features)), wanted, sample_weight)
-        fits.append((loss, fitted, smoothing))
-    _, coefficients, smoothing = fits[first_of_the_best([loss for loss, *_ in fits])]
-    return coefficients, smoothing

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.frozen import FrozenEstimator
@@ -16,24 +16,34 @@ from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
-from ferembed.estimators.calibration.evidence import warn_of_little
-from ferembed.estimators.calibration.maps import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
-from ferembed.estimators.held_out import (
+from ferembed.estimators.answers import (
     Labels,
-    adopt_features,
     aligned,
-    checked_data,
+    answers_of,
     common_classes,
     encoded,
+    probabilities_of,
+    spelled_as,
+)
+from ferembed.estimators.calibration.maps import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
+from ferembed.estimators.likelihood import warn_of_little
+from ferembed.estimators.meta import (
+    adopt_features,
+    checked_data,
     held_out,
     routed_fit_params,
     router,
-    spelled_as,
     warn_of_absent,
 )
-from ferembed.estimators.parameters import from_plain, plain_parameters
-from ferembed.estimators.saved import classes_from_json, classes_to_json, read_state, write_state
-from ferembed.probability import Codes, Floats, answers_of, most_probable, probabilities_of
+from ferembed.estimators.saved import (
+    classes_from_json,
+    classes_to_json,
+    from_plain,
+    plain_parameters,
+    read_state,
+    write_state,
+)
+from ferembed.probability import Array, Codes, Floats, most_probable
 
 
 class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[misc]
@@ -115,9 +125,12 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
         said = []
         for (name, _), member in zip(self.estimators, self.estimators_, strict=True):
             with answers_of(name):
-                own = spelled_as(member.classes_, self.classes_)
-                said.append(aligned(probabilities_of(member, X), own, self.classes_))
+                said.append(probabilities_of(member, X))
         return self._calibrated(said)
+
+    def joined(self, answers: Sequence[Array]) -> Array:
+        """Probabilities ``(n, c)`` by what the fitted members said, arrays or tensors in the order of their classes."""
+        return self._join(self._calibrated(answers))
 
     @property
     def named_estimators_(self) -> Bunch:
@@ -191,17 +204,22 @@ class CalibratedEnsemble(ClassifierMixin, _BaseComposition):  # type: ignore[mis
         self.calibrations_ = [fit_calibration(self.calibration, said, codes, weights) for said in proba]
         if len(members) > 1:
             warn_of_little(f"Weighing {len(members)} members was given", len(codes), weights)
-        self._fit_joint(self._calibrated(proba), codes, weights)
+        self._fit_joint(self._calibrated(answers), codes, weights)
         return self
 
     @abstractmethod
     def _fit_joint(self, stack: Floats, codes: Codes, weights: Floats | None) -> None: ...
 
     @abstractmethod
-    def _join(self, stack: Floats) -> Floats: ...
+    def _join(self, stack: Array) -> Array: ...
 
-    def _calibrated(self, proba: Sequence[Floats]) -> Floats:
-        return np.stack([calibrate(p) for calibrate, p in zip(self.calibrations_, proba, strict=True)])
+    def _calibrated(self, answers: Sequence[Array]) -> Array:
+        said = []
+        for member, calibration, proba in zip(self.estimators_, self.calibrations_, answers, strict=True):
+            own = spelled_as(member.classes_, self.classes_)
+            said.append(calibration.map(aligned(proba, own, self.classes_)))
+        stack: Array = array_namespace(said[0]).stack(said)
+        return stack
 
     def _members(self) -> dict[str, Any]:
         if not self.estimators:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from ferembed.estimators.held_out import Labels
-from ferembed.probability import Floats, answers_of, as_probabilities, finite_softmax, in_order, most_probable
+from ferembed.estimators.answers import Labels, answers_of, finite_softmax, in_order
+from ferembed.probability import Floats, as_probabilities, most_probable
 
 if TYPE_CHECKING:
     from torch.nn import Module

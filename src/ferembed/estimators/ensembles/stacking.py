@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from ferembed.estimators.calibration.evidence import evidence
 from ferembed.estimators.calibration.maps import CalibrationMethod
 from ferembed.estimators.ensembles.base import CalibratedEnsemble
-from ferembed.estimators.ensembles.pooling import fit_pool_weights
-from ferembed.estimators.softmax_map import apply_softmax_map, fit_softmax_map
-from ferembed.probability import Codes, Floats, safe_log
+from ferembed.estimators.ensembles.voting import fit_pool_weights
+from ferembed.estimators.likelihood import apply_softmax_map, evidence, fit_softmax_map
+from ferembed.probability import Array, Codes, Floats, safe_log
 
 
 class StackingEnsemble(CalibratedEnsemble):
@@ -29,7 +29,7 @@ class StackingEnsemble(CalibratedEnsemble):
     C : float, default=0.01
         Above 0. The smaller, the closer to the log-opinion pool: the likelihood of each row counts ``C`` times
         against half the squared distance to it, as in scikit-learn's ``LogisticRegression``.
-    calibration : {"temperature", "vector", "isotonic", "dirichlet"} or None, default="temperature"
+    calibration : {"temperature", "vector", "isotonic"} or None, default="temperature"
         How each member is calibrated first.
     cv : int, splitter or iterable of splits, default=5
         Folds for members that are not frozen, as in scikit-learn. A class with fewer rows than ``cv`` lowers it.
@@ -80,11 +80,13 @@ class StackingEnsemble(CalibratedEnsemble):
         penalty = np.full(start.shape, 1.0 / (2.0 * self.C * evidence(len(codes), weights)))
         self.coef_ = fit_softmax_map(_features(stack), np.eye(len(self.classes_))[codes], start, penalty, weights)
 
-    def _join(self, stack: Floats) -> Floats:
-        result: Floats = np.exp(apply_softmax_map(self.coef_, _features(stack)))
+    def _join(self, stack: Array) -> Array:
+        xp = array_namespace(stack)
+        result: Array = xp.exp(apply_softmax_map(self.coef_, _features(stack)))
         return result
 
 
-def _features(stack: Floats) -> Floats:
+def _features(stack: Array) -> Array:
     """Log-probabilities ``(m, n, c)`` as one row for each image, ``(n, m * c)``."""
-    return np.concatenate(list(safe_log(stack)), axis=1)
+    features: Array = array_namespace(stack).concat(list(safe_log(stack)), axis=1)
+    return features

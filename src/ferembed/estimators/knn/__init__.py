@@ -1,1 +1,5 @@
 """The nearest-neighbour classifier."""
+
+from ferembed.estimators.knn.classifier import KNNClassifier
+
+__all__ = ["KNNClassifier"]

@@ -13,21 +13,22 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ferembed.estimators.knn.gallery import Gallery, copies, empty_index, label_codes, marked_ballots
-from ferembed.estimators.knn.neighbours import FLOAT_TYPES, NeighboursMixin, warn_of_one_direction
+from ferembed.estimators.knn.gallery import Gallery, copies, empty_index, marked_ballots
+from ferembed.estimators.knn.neighbours import FLOATS, NeighboursMixin, warn_of_one_direction
 from ferembed.estimators.knn.prototypes import class_prototypes
-from ferembed.estimators.knn.vote import VoteMixin
-from ferembed.estimators.knn.weights import Weighting
+from ferembed.estimators.knn.selection import candidates, check_vote_parameters, likeliest_vote
 from ferembed.estimators.saved import read_classifier, write_classifier
-from ferembed.probability import most_probable
+from ferembed.probability import Weighting, class_codes
 
 if TYPE_CHECKING:
     from ferembed.index import Index
 
 Floats = NDArray[np.floating[Any]]
 
+_UNNAMED = "y holds the class {label!r}, which is not among {classes}: name it in `classes`."
 
-class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+
+class KNNClassifier(NeighboursMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Let the nearest embeddings of a gallery vote on the class of a query.
 
     Vectors are brought to unit length, so that nearness is cosine similarity. The ``k`` nearest gallery rows vote,
@@ -161,11 +162,11 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If a parameter or an array is unfit; the sentence says which and how.
         """
-        self._check_parameters()
+        check_vote_parameters(self)
         X, y = self._checked(X, y, reset=True)
         self.classes_ = np.unique(np.asarray(y if classes is None else classes))
         warn_of_one_direction(X)
-        codes, row_weights = label_codes(y, self.classes_), copies(sample_weight, X)
+        codes, row_weights = class_codes(y, self.classes_, _UNNAMED), copies(sample_weight, X)
         marked = marked_ballots(codes, votes, classes, self.classes_)
         asked = marked if row_weights is None else marked * row_weights[:, None]
         rng = check_random_state(self.random_state)
@@ -176,7 +177,9 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
             centres, centre_codes = class_prototypes(X, asked, self.prototypes, rng)
             self.gallery_ = Gallery(empty_index(self.index, self.n_features_in_, len(centres)), len(self.classes_))
             self.gallery_.add(centres, marked_ballots(centre_codes, None, None, self.classes_), centre_codes)
-        self._choose(X, asked, rng)
+        leave_out = self.prototypes is None
+        tried = candidates(self.k, self.temperature, self.weights, len(self.gallery_) - leave_out)
+        self._found = likeliest_vote(self.gallery_, self.vote, X, asked, *tried, rng, leave_out=leave_out)
         return self
 
     @available_if(lambda self: self.prototypes is None)  # type: ignore[untyped-decorator]
@@ -208,10 +211,10 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         with self.gallery_.lock.write():
             known = self.classes_
             admitted = known if classes is None else np.union1d(known, np.asarray(classes))
-            codes, row_weights = label_codes(y, admitted), copies(sample_weight, X)
+            codes, row_weights = class_codes(y, admitted, _UNNAMED), copies(sample_weight, X)
             marked = marked_ballots(codes, votes, known if classes is None else classes, admitted)
             if len(admitted) > len(known):
-                self.gallery_.admit(label_codes(known, admitted), len(admitted))
+                self.gallery_.admit(class_codes(known, admitted), len(admitted))
             self.classes_ = admitted
             self.gallery_.add(X, marked, codes, row_weights)
         return self
@@ -234,28 +237,6 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
             self.gallery_.forget(int(code[0]))
             self.classes_ = np.delete(self.classes_, code[0])
         return self
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Probability of each class.
-
-        Parameters
-        ----------
-        X : array-like of float, shape (n, d)
-
-        Returns
-        -------
-        ndarray of float64, shape (n, c)
-            Rows sum to 1; columns follow ``classes_``.
-        """
-        queries = self._queries(X)
-        with self.gallery_.lock.read():
-            return self._answers(queries)
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """The most probable class of each row, shape (n,); of equally probable ones the first in ``classes_``."""
-        queries = self._queries(X)
-        with self.gallery_.lock.read():
-            return self.classes_[most_probable(self._answers(queries))]
 
     def save(self, path: str | Path) -> None:
         """Write settings, votes and index into the folder ``path``. An ``index`` given as an object is saved as "auto".
@@ -287,6 +268,6 @@ class KNNClassifier(NeighboursMixin, VoteMixin, ClassifierMixin, BaseEstimator):
         return knn
 
     def _checked(self, X: ArrayLike, y: ArrayLike, reset: bool) -> tuple[Floats, NDArray[Any]]:
-        checked, labels = validate_data(self, X, y, reset=reset, dtype=FLOAT_TYPES)
+        checked, labels = validate_data(self, X, y, reset=reset, dtype=FLOATS)
         check_classification_targets(labels)
         return checked, labels

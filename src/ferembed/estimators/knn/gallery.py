@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import _check_sample_weight
 
-from ferembed.estimators.knn.weights import counted, tally
 from ferembed.index.growing import GrowingArray
 from ferembed.index.lock import ReadWriteLock
+from ferembed.probability import Array, Codes, Weighting, class_codes, soft_vote
 
 if TYPE_CHECKING:
     from ferembed.index import Index
@@ -70,7 +70,7 @@ class Gallery:
     def __len__(self) -> int:
         return len(self.index)
 
-    def add(self, vectors: Floats, votes: Floats, codes: NDArray[np.int64], weights: Floats | None = None) -> None:
+    def add(self, vectors: Floats, votes: Floats, codes: Codes, weights: Floats | None = None) -> None:
         """Append rows: vectors (n, d), votes (n, c), hard labels (n,) and, unless all 1, weights (n,)."""
         start, added = len(self.codes), len(codes)
         if weights is not None and self._weights is None:
@@ -85,7 +85,7 @@ class Gallery:
         kept = np.flatnonzero(given > 0)
         self.index.add(vectors if len(kept) == added else vectors[kept], ids=start + kept)
 
-    def admit(self, columns: NDArray[np.int64], classes: int) -> None:
+    def admit(self, columns: Codes, classes: int) -> None:
         """Make room for more classes: the old ones move to ``columns`` of ``classes``."""
         votes = np.zeros((len(self.votes), classes), dtype=np.float32)
         votes[:, columns] = self.votes
@@ -110,11 +110,32 @@ class Gallery:
         found = self.index.search(queries, count)
         return found.similarities, found.ids
 
-    def tally(self, weights: Floats, rows: NDArray[np.int64], k: int) -> NDArray[np.float64]:
-        """Votes for each class, (q, c), from the first ``k`` units of row weight among neighbours (q, m)."""
-        if self.weights is not None:
-            weights = weights * counted(self.weights[rows], k)
-        return tally(weights, rows, self.votes)
+    def vote(
+        self,
+        similarities: Array,
+        rows: NDArray[np.int64],
+        k: int,
+        *,
+        weighting: Weighting,
+        temperature: float,
+        balanced: bool,
+        smoothing: float,
+    ) -> Array:
+        """Probabilities (q, c) by the first ``k`` units of row weight among neighbours (q, m), nearest first.
+
+        As :func:`~ferembed.probability.soft_vote`, of which ``balanced`` divides by the votes that the gallery holds.
+        """
+        near, rows = similarities[:, : self.reach(k)], rows[:, : self.reach(k)]
+        return soft_vote(
+            near,
+            rows,
+            self.votes,
+            weighting,
+            temperature,
+            counts=None if self.weights is None else counted(self.weights[rows], k),
+            mass=self.class_mass if balanced else None,
+            smoothing=smoothing,
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The tables by name; the index saves itself."""
@@ -174,22 +195,18 @@ def grown(rows: NDArray[Any]) -> GrowingArray:
     return array
 
 
-Labels = NDArray[Any]
+def counted(row_weights: Floats, k: float) -> NDArray[np.float64]:
+    """The part of each neighbour's row weight, (q, m), nearest first, that lies within the first ``k`` units of weight.
 
+    A row of weight 2 so counts as two copies of itself, and a row of weight 0 as none.
 
-def label_codes(y: Labels, classes: Labels) -> NDArray[np.int64]:
-    """The place of each label in the sorted ``classes``.
-
-    Raises
-    ------
-    ValueError
-        If a label is not there.
+    Examples
+    --------
+    >>> counted(np.array([[1.0, 3.0, 2.0]]), 3).tolist()
+    [[1.0, 2.0, 0.0]]
     """
-    unknown = np.setdiff1d(y, classes)
-    if unknown.size:
-        raise ValueError(f"labels {unknown.tolist()} are not in classes {classes.tolist()}: name them in `classes`.")
-    codes: NDArray[np.int64] = np.searchsorted(classes, y).astype(np.int64)
-    return codes
+    before = np.cumsum(row_weights, axis=1, dtype=np.float64) - row_weights
+    return np.clip(k - before, 0.0, row_weights)
 
 
 def copies(sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.float64] | None:
@@ -209,7 +226,7 @@ def copies(sample_weight: ArrayLike | None, X: NDArray[Any]) -> NDArray[np.float
 
 
 def marked_ballots(
-    codes: NDArray[np.int64], votes: ArrayLike | None, named: ArrayLike | None, classes: Labels
+    codes: Codes, votes: ArrayLike | None, named: ArrayLike | None, classes: NDArray[Any]
 ) -> NDArray[np.float32]:
     """What each row votes for: a distribution over ``classes``, or nothing.
 
@@ -246,7 +263,7 @@ def marked_ballots(
     if votes is None:
         marked[np.arange(len(codes)), codes] = 1.0
         return marked
-    columns = label_codes(classes if named is None else np.asarray(named), classes)
+    columns = class_codes(classes if named is None else named, classes)
     given = np.asarray(votes, dtype=np.float64)
     if given.shape != (len(codes), len(columns)):
         raise ValueError(f"votes must have shape ({len(codes)}, {len(columns)}), rows by classes, not {given.shape}.")

@@ -1,9 +1,9 @@
-"""What a gallery tells about a query besides its class: the nearest rows, and how familiar it looks."""
+"""What a fitted gallery says of a query: its class, the nearest rows, and how familiar it looks."""
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,14 +11,15 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferembed.estimators.knn.gallery import Gallery
-from ferembed.estimators.knn.vote import leave_own_out
+from ferembed.estimators.knn.selection import check_vote_parameters, leave_own_out
+from ferembed.probability import Array, Weighting, most_probable
 
 if TYPE_CHECKING:
     from ferembed.index import Index
 
 Floats = NDArray[np.floating[Any]]
 
-FLOAT_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+FLOATS = (np.float32, np.float64)
 
 _ONE_DIRECTION = 1e-5
 """Mean cosine distances below this are of the order of the rounding, 1e-7, of a single-precision similarity."""
@@ -28,20 +29,54 @@ _ROUNDING = 1e-12
 
 
 class NeighboursMixin:
-    """Queries against a fitted ``gallery_`` with ``k_`` neighbours."""
+    """Queries against a fitted ``gallery_``, under the parameters of :class:`~ferembed.estimators.KNNClassifier`."""
 
+    k: int | Literal["auto"]
+    weights: Weighting
+    temperature: float | Literal["auto"]
+    balanced: bool
+    smoothing: float
+    classes_: NDArray[Any]
     gallery_: Gallery
     n_features_in_: int
+    _found: tuple[int, float]
 
-    if TYPE_CHECKING:
+    @property
+    def k_(self) -> int:
+        """Neighbours that vote: ``k``, or what ``fit`` found for ``"auto"``."""
+        return self._found[0] if self.k == "auto" else int(self.k)
 
-        @property
-        def k_(self) -> int: ...
+    @property
+    def temperature_(self) -> float:
+        """The softmax temperature: ``temperature``, or what ``fit`` found for ``"auto"``."""
+        return self._found[1] if self.temperature == "auto" else float(self.temperature)
 
     @property
     def index_(self) -> Index:
         """The gallery's index."""
         return self.gallery_.index
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of float, shape (n, d)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, c)
+            Rows sum to 1; columns follow ``classes_``.
+        """
+        queries = self._queries(X)
+        with self.gallery_.lock.read():
+            return self._answers(queries)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The most probable class of each row, shape (n,); of equally probable ones the first in ``classes_``."""
+        queries = self._queries(X)
+        with self.gallery_.lock.read():
+            return self.classes_[most_probable(self._answers(queries))]
 
     def kneighbors(
         self, X: ArrayLike | None = None, n_neighbors: int | None = None, return_distance: bool = True
@@ -95,19 +130,37 @@ class NeighboursMixin:
             similarities, _ = self.gallery_.search(queries, min(self.k_, len(self.gallery_)))
         return -np.minimum(cosine_distances(similarities[:, -1]), 2.0)
 
+    def leave_one_out(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Probabilities, shape (n, c), of gallery rows by number, each asked as if it were not in the gallery."""
+        if not len(rows):
+            return np.empty((0, self.gallery_.votes.shape[1]))
+        with self.gallery_.lock.read():
+            count = min(self.gallery_.reach(self.k_) + 1, len(self.gallery_))
+            similarities, near = self.gallery_.search(self.index_.reconstruct(rows), count)
+            return self.vote(*leave_own_out(similarities.astype(np.float64), near, rows))
+
+    def vote(
+        self, similarities: Array, rows: NDArray[np.int64], k: int | None = None, temperature: float | None = None
+    ) -> Array:
+        """Probabilities (q, c) by neighbours that are known: similarities, an array or a tensor, and rows, (q, m)."""
+        return self.gallery_.vote(
+            similarities,
+            rows,
+            self.k_ if k is None else k,
+            weighting=self.weights,
+            temperature=self.temperature_ if temperature is None else temperature,
+            balanced=self.balanced,
+            smoothing=self.smoothing,
+        )
+
+    def _answers(self, queries: Floats) -> NDArray[np.float64]:
+        check_vote_parameters(self)
+        similarities, rows = self.gallery_.search(queries, self.gallery_.reach(self.k_))
+        return self.vote(similarities.astype(np.float64), rows)
+
     def _queries(self, X: ArrayLike) -> Floats:
-        # scikit-learn's checks cost as much as a search: a plain array is left to the index, which checks it too.
-        if (
-            type(X) is np.ndarray
-            and X.ndim == 2
-            and len(X)
-            and X.dtype in FLOAT_TYPES
-            and X.shape[1] == getattr(self, "n_features_in_", -1)
-            and not hasattr(self, "feature_names_in_")
-        ):
-            return X
         check_is_fitted(self)
-        checked: Floats = validate_data(self, X, reset=False, dtype=FLOAT_TYPES)
+        checked: Floats = validate_data(self, X, reset=False, dtype=FLOATS)
         return checked
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ferembed.estimators.held_out import Labels
-from ferembed.estimators.rejection.saved import read_reject, write_reject
-from ferembed.estimators.wrapper import ClassifierWrapper, check_unknown, named, unknown_label
-from ferembed.probability import Floats, most_probable, probabilities_of
+from ferembed.estimators.rejection.base import RejectingClassifier
+from ferembed.probability import Floats
 
 
-class OpenSet(ClassifierWrapper):
+class OpenSet(RejectingClassifier):
     """A classifier that says "unknown" of rows unlike all it has seen.
 
     A row's score is the estimator's ``score_samples``, higher for the more familiar; for :class:`KNNClassifier` that is
@@ -55,8 +52,7 @@ class OpenSet(ClassifierWrapper):
     Sun, Ming, Zhu and Li (2022), Out-of-distribution detection with deep nearest neighbors, ICML.
     """
 
-    threshold_: float
-    unknown_: Any
+    _found = ("threshold",)
 
     def __init__(self, estimator: Any, max_false_unknown: float = 0.05, *, unknown: Any = None, cv: Any = 5) -> None:
         self.estimator = estimator
@@ -74,9 +70,7 @@ class OpenSet(ClassifierWrapper):
         """
         if not 0.0 < self.max_false_unknown < 1.0:
             raise ValueError(f"max_false_unknown must be above 0 and below 1; got {self.max_false_unknown!r}.")
-        scores, _, _ = self._fit_estimator(X, y, sample_weight, _scores)
-        check_unknown(self.classes_, self.unknown)
-        self.unknown_ = unknown_label(self.classes_, self.unknown)
+        scores, _ = self._held_out_answers(X, y, sample_weight, _scores)
         allowed = int(np.floor(self.max_false_unknown * (len(scores) + 1) + 1e-9))
         self.threshold_ = float(np.sort(scores)[allowed - 1]) if allowed else float("-inf")
         return self
@@ -86,35 +80,10 @@ class OpenSet(ClassifierWrapper):
         check_is_fitted(self)
         return _scores(self.estimator_, X)
 
-    def predict_proba(self, X: Any) -> Floats:
-        """The estimator's own probabilities, float64 of shape ``(n, c)``; they hold no column for "unknown"."""
-        check_is_fitted(self)
-        return probabilities_of(self.estimator_, X)
-
-    def predict(self, X: Any) -> Labels:
-        """The most probable class of each row, or ``unknown_``; shape ``(n,)``."""
-        codes = most_probable(self.predict_proba(X))
-        return named(self.classes_, codes, self.score_samples(X) >= self.threshold_, self.unknown_)
-
-    def save(self, path: str | Path) -> None:
-        """Write threshold and parameters into the folder ``path``. The estimator saves itself."""
-        check_is_fitted(self)
-        write_reject(Path(path), self, {"threshold": self.threshold_})
-
-    @classmethod
-    def load(cls, path: str | Path, estimator: Any) -> OpenSet:
-        """Read a threshold written by :meth:`save` and join it to the estimator it was picked for.
-
-        Raises
-        ------
-        StorageError
-            If the folder holds no open set.
-        ValueError
-            If the estimator's classes are others than those saved.
-        """
-        guard, found = read_reject(Path(path), cls, estimator)
-        guard.threshold_ = found["threshold"]
-        return guard
+    def answers(self, X: Any) -> NDArray[np.bool_]:
+        """Whether each row is familiar enough to be named, shape ``(n,)``."""
+        result: NDArray[np.bool_] = self.score_samples(X) >= self.threshold_
+        return result
 
 
 def _scores(estimator: Any, X: Any) -> Floats:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from ferembed.estimators.held_out import Labels
-from ferembed.estimators.rejection.saved import read_reject, write_reject
-from ferembed.estimators.wrapper import ClassifierWrapper, check_unknown, named, unknown_label
-from ferembed.probability import Floats, most_probable, probabilities_of
+from ferembed.estimators.rejection.base import RejectingClassifier
+from ferembed.probability import most_probable
 
 Risk = Literal["joint", "selective"]
 
@@ -94,7 +90,7 @@ def selective_threshold(confidence: ArrayLike, wrong: ArrayLike, max_error: floa
     return float("inf")
 
 
-class RejectOption(ClassifierWrapper):
+class RejectOption(RejectingClassifier):
     """A classifier that says "unknown" where it is not sure enough.
 
     An answer's confidence is the probability of its class. The threshold is the lowest that validation data allow
@@ -154,10 +150,9 @@ class RejectOption(ClassifierWrapper):
     True
     """
 
-    threshold_: float
     coverage_: float
     error_: float
-    unknown_: Any
+    _found = ("threshold", "coverage", "error")
 
     def __init__(
         self,
@@ -186,9 +181,7 @@ class RejectOption(ClassifierWrapper):
         """
         if self.risk not in ("joint", "selective"):
             raise ValueError(f"Unknown risk {self.risk!r}: choose from joint, selective.")
-        proba, codes, _ = self._fit_estimator(X, y, sample_weight)
-        check_unknown(self.classes_, self.unknown)
-        self.unknown_ = unknown_label(self.classes_, self.unknown)
+        proba, codes = self._held_out_answers(X, y, sample_weight)
         confidence, wrong = proba.max(axis=1), most_probable(proba) != codes
         if self.risk == "joint":
             self.threshold_ = conformal_threshold(confidence, wrong, self.max_error)
@@ -200,41 +193,10 @@ class RejectOption(ClassifierWrapper):
         self.error_ = float((answered & wrong).sum() / max(among, 1))
         return self
 
-    def predict_proba(self, X: Any) -> Floats:
-        """The estimator's own probabilities, float64 of shape ``(n, c)``; they hold no column for "unknown"."""
-        check_is_fitted(self)
-        return probabilities_of(self.estimator_, X)
-
     def answers(self, X: Any) -> NDArray[np.bool_]:
         """Whether each row is sure enough to be answered, shape ``(n,)``."""
         result: NDArray[np.bool_] = self.predict_proba(X).max(axis=1) > self.threshold_
         return result
-
-    def predict(self, X: Any) -> Labels:
-        """The most probable class of each row, or ``unknown_``; shape ``(n,)``."""
-        proba = self.predict_proba(X)
-        return named(self.classes_, most_probable(proba), proba.max(axis=1) > self.threshold_, self.unknown_)
-
-    def save(self, path: str | Path) -> None:
-        """Write threshold and parameters into the folder ``path``. The estimator saves itself."""
-        check_is_fitted(self)
-        write_reject(Path(path), self, {"threshold": self.threshold_, "coverage": self.coverage_, "error": self.error_})
-
-    @classmethod
-    def load(cls, path: str | Path, estimator: Any) -> RejectOption:
-        """Read a threshold written by :meth:`save` and join it to the estimator it was picked for.
-
-        Raises
-        ------
-        StorageError
-            If the folder holds no reject option.
-        ValueError
-            If the estimator's classes are others than those saved.
-        """
-        careful, found = read_reject(Path(path), cls, estimator)
-        careful.threshold_ = found["threshold"]
-        careful.coverage_, careful.error_ = found["coverage"], found["error"]
-        return careful
 
 
 def _checked(share: float, name: str) -> float:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.evaluation.metrics import class_codes, confusion_counts
+from ferembed.evaluation.metrics import confusion_counts
 from ferembed.evaluation.plots.canvas import axes_or_new, plain
 from ferembed.page.style import text_on
+from ferembed.probability import class_codes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.evaluation.metrics import class_codes
 from ferembed.evaluation.plots.canvas import axes_or_new, class_colours, class_markers, ink, plain
+from ferembed.probability import class_codes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

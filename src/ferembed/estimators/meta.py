@@ -1,25 +1,24 @@
-"""What meta-estimators share: members fitted or frozen, their held-out predictions, and one order of classes."""
+"""What meta-estimators share: members fitted or frozen, and their held-out predictions."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from sklearn import get_config
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing, check_array, check_consistent_length, indexable
+from sklearn.utils import _safe_indexing, check_array, check_consistent_length, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, has_fit_parameter
 
-from ferembed.labels import canonical
-from ferembed.probability import Codes, Floats, probabilities_of
+from ferembed.estimators.answers import Labels, encoded, probabilities_of
+from ferembed.probability import Codes, Floats
 
-Labels = NDArray[Any]
 Response = Callable[[Any, Any], Floats]
 
 
@@ -110,59 +109,36 @@ def warn_of_absent(labels: Labels, classes: Labels, who: str) -> None:
         )
 
 
-def spelled_as(classes: Labels, labels: Labels) -> Labels:
-    """Classes as the labels spell them: one that is no label becomes the label that means it, if there is one such.
+class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+    """Fits its ``estimator`` where that is not frozen, and hands its held-out answers to the heir."""
 
-    Examples
-    --------
-    >>> spelled_as(np.array(["Happiness", "sad", "bored"]), np.array(["happy", "sad"])).tolist()
-    ['happy', 'sad', 'bored']
-    """
-    own, known = np.asarray(classes).tolist(), set(np.asarray(labels).tolist())
-    meant = [canonical(name) for name in known if isinstance(name, str)]
-    house = {canonical(name): name for name in known if isinstance(name, str) and meant.count(canonical(name)) == 1}
-    spelled = [name if name in known or not isinstance(name, str) else house.get(canonical(name), name) for name in own]
-    if spelled == own or len(set(spelled)) < len(own):
-        return np.asarray(classes)
-    return np.array(spelled, dtype=object if np.asarray(classes).dtype.kind == "O" else None)
+    estimator: Any
+    cv: Any
+    classes_: Labels
+    estimator_: Any
 
+    def _fit_estimator(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, response: Response = probabilities_of
+    ) -> tuple[Floats, Codes, Floats | None]:
+        """Set ``estimator_`` and ``classes_``; give its held-out answers, the true columns and the checked weights."""
+        X, labels, weights = checked_data(X, y, sample_weight)
+        params = routed_fit_params(self, {"estimator": self.estimator}, weights)["estimator"]
+        self.estimator_, answers = held_out(self.estimator, X, labels, self.cv, params, response)
+        self.classes_ = np.asarray(self.estimator_.classes_)
+        adopt_features(self, self.estimator_)
+        codes = encoded(labels, self.classes_)
+        warn_of_absent(labels, self.classes_, type(self.estimator_).__name__)
+        return answers, codes, weights
 
-def common_classes(orders: Sequence[Labels]) -> Labels:
-    """The classes of all members: in the order they share, or else sorted."""
-    if all(np.array_equal(order, orders[0]) for order in orders):
-        return orders[0]
-    return np.unique(np.concatenate(orders))
+    def get_metadata_routing(self) -> MetadataRouter:
+        """How scikit-learn's metadata routing passes ``sample_weight`` on to the estimator's ``fit``."""
+        return router(self, {"estimator": self.estimator})
 
-
-def aligned(proba: Floats, own: Labels, classes: Labels) -> Floats:
-    """Columns moved from a member's classes to ``classes``; a class that the member does not know has probability 0.
-
-    Examples
-    --------
-    >>> aligned(np.array([[0.9, 0.1]]), np.array(["sad", "happy"]), np.array(["fear", "happy", "sad"])).tolist()
-    [[0.0, 0.1, 0.9]]
-    """
-    result = np.zeros((len(proba), len(classes)))
-    result[:, encoded(own, classes)] = proba
-    return result
-
-
-def encoded(labels: Labels, classes: Labels) -> Codes:
-    """The column of each label in ``classes``, which need not be sorted.
-
-    Raises
-    ------
-    ValueError
-        If a label is not among the classes; the sentence names it.
-    """
-    order = np.argsort(classes)
-    places = np.searchsorted(classes, labels, sorter=order)
-    codes: Codes = order[np.minimum(places, len(classes) - 1)]
-    unknown = np.flatnonzero(classes[codes] != labels)
-    if unknown.size:
-        known = ", ".join(map(str, classes))
-        raise ValueError(f"y holds the class {labels[unknown[0]]!s}, which no member knows; they know {known}.")
-    return codes
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator).input_tags
+        tags.input_tags.sparse, tags.input_tags.allow_nan = inner.sparse, inner.allow_nan
+        return tags
 
 
 def _folds(X: Any, y: Labels, cv: Any) -> list[tuple[Codes, Codes]]:
