@@ -36,10 +36,6 @@ class RejectingClassifier(ClassifierWrapper):
     _found: tuple[str, ...]
     """The numbers that ``fit`` finds, which may be infinite; as attributes they end in an underscore."""
 
-    @abstractmethod
-    def answers(self, X: Any) -> NDArray[np.bool_]:
-        """Whether each row gets a name, shape ``(n,)``."""
-
     def predict_proba(self, X: Any) -> Floats:
         """The estimator's own probabilities, float64 of shape ``(n, c)``; they hold no column for "unknown"."""
         check_is_fitted(self)
@@ -47,7 +43,8 @@ class RejectingClassifier(ClassifierWrapper):
 
     def predict(self, X: Any) -> Labels:
         """The most probable class of each row, or ``unknown_``; shape ``(n,)``."""
-        return named(self.classes_, most_probable(self.predict_proba(X)), self.answers(X), self.unknown_)
+        proba = self.predict_proba(X)
+        return named(self.classes_, most_probable(proba), self._accepts(X, proba), self.unknown_)
 
     def save(self, path: str | Path) -> None:
         """Write threshold and parameters into the folder ``path``. The estimator saves itself."""
@@ -84,6 +81,10 @@ class RejectingClassifier(ClassifierWrapper):
         classifier.unknown_ = unknown_label(classes, classifier.unknown)
         adopt_features(classifier, estimator)
         return classifier
+
+    @abstractmethod
+    def _accepts(self, X: Any, proba: Floats) -> NDArray[np.bool_]:
+        """Whether each row, of these probabilities, gets a name; shape ``(n,)``."""
 
     def _held_out_answers(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, *response: Response) -> Any:
         """Fit the estimator and pick ``unknown_``; what was said of held-out rows, and their true columns."""

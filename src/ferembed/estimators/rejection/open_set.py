@@ -80,8 +80,7 @@ class OpenSet(RejectingClassifier):
         check_is_fitted(self)
         return _scores(self.estimator_, X)
 
-    def answers(self, X: Any) -> NDArray[np.bool_]:
-        """Whether each row is familiar enough to be named, shape ``(n,)``."""
+    def _accepts(self, X: Any, proba: Floats) -> NDArray[np.bool_]:
         result: NDArray[np.bool_] = self.score_samples(X) >= self.threshold_
         return result
 

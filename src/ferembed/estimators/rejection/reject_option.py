@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.estimators.rejection.base import RejectingClassifier
-from ferembed.probability import most_probable
+from ferembed.probability import Floats, most_probable
 
 Risk = Literal["joint", "selective"]
 
@@ -195,7 +195,10 @@ class RejectOption(RejectingClassifier):
 
     def answers(self, X: Any) -> NDArray[np.bool_]:
         """Whether each row is sure enough to be answered, shape ``(n,)``."""
-        result: NDArray[np.bool_] = self.predict_proba(X).max(axis=1) > self.threshold_
+        return self._accepts(X, self.predict_proba(X))
+
+    def _accepts(self, X: Any, proba: Floats) -> NDArray[np.bool_]:
+        result: NDArray[np.bool_] = proba.max(axis=1) > self.threshold_
         return result
 
 
