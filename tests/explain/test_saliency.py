@@ -12,8 +12,8 @@ from torch.nn.modules.module import register_module_forward_hook
 from ferembed import Encoder, KNNClassifier, Recognizer, explain_class, explain_similarity, load
 from ferembed.data import DataError
 from ferembed.explain import METHODS, methods
-from ferembed.explain.layers import folded
-from ferembed.explain.voting import vote
+from ferembed.explain._layers import folded
+from ferembed.explain._voting import vote
 from ferembed.models import Network
 
 CORNERS = [(4, 30), (33, 9), (20, 20)]

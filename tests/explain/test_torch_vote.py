@@ -9,7 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
-from ferembed.explain.voting import vote
+from ferembed.explain._voting import vote
 
 
 def unit(n, seed, d=16):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from ferembed.training.diagnostics import (
+from ferembed.training._diagnostics import (
     active_triplets,
     class_distances,
     embedding_figures,

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from ferembed import DataError, Recipe, RecipeError, Recognizer, StorageError, drawn_faces, train
 from ferembed.losses import LossSpec
-from ferembed.training import diagnostics
+from ferembed.training import _diagnostics as diagnostics
 from ferembed.training.callbacks.guards import TrainingError
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
 from ferembed.training.face_data import as_batch, step_seed

@@ -14,7 +14,7 @@ from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam, Noi
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ferembed.explain.layers import folded, gradcam_layer
+from ferembed.explain._layers import folded, gradcam_layer
 
 ROWS = 512
 """Changed images that go through the encoder at once."""

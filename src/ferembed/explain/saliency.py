@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ferembed.explain._voting import vote
 from ferembed.explain.methods import Answer, Question, embed, find_method
-from ferembed.explain.voting import vote
 from ferembed.labels import place_of
 from ferembed.probability import most_probable
 from ferembed.progress import progress

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ferembed.index._ledger import Ledger
 from ferembed.index.base import Index, IndexStateError, SearchResult
 from ferembed.index.inputs import integers, positive, unit_rows
-from ferembed.index.ledger import Ledger
 from ferembed.index.lock import ReadWriteLock
 from ferembed.storage import StorageError, atomic_folder, read_folder, write_json
 

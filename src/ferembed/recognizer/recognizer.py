@@ -16,9 +16,9 @@ from ferembed.data.known import near_copies
 from ferembed.labels import canonical
 from ferembed.models import Encoder, Network
 from ferembed.probability import most_probable
+from ferembed.recognizer._later import MadeLater, Turn
 from ferembed.recognizer.encoding import codes_among, encode, faces_of, seen_by
 from ferembed.recognizer.folder import Saved, read_folder, write_folder
-from ferembed.recognizer.later import MadeLater, Turn
 from ferembed.recognizer.memory import HeldOutFaces, Neighbors, among, check_splits
 from ferembed.recognizer.packed import pack, read_packed
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ferembed.losses import CombinedLoss, Outputs
 from ferembed.models import Network
-from ferembed.training.diagnostics import embedding_figures, named_rightly
+from ferembed.training._diagnostics import embedding_figures, named_rightly
 from ferembed.training.distributed import gather_outputs
 from ferembed.training.face_data import FaceBatch, step_seed
 from ferembed.training.parts import OptimizerConfig

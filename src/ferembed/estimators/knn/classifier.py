@@ -13,9 +13,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ferembed.estimators.knn._neighbours import FLOATS, NeighboursMixin, warn_of_one_direction
+from ferembed.estimators.knn._prototypes import class_prototypes
 from ferembed.estimators.knn.gallery import Gallery, copies, empty_index, marked_ballots
-from ferembed.estimators.knn.neighbours import FLOATS, NeighboursMixin, warn_of_one_direction
-from ferembed.estimators.knn.prototypes import class_prototypes
 from ferembed.estimators.knn.selection import candidates, check_vote_parameters, likeliest_vote
 from ferembed.estimators.saved import read_classifier, write_classifier
 from ferembed.probability import Weighting, class_codes

@@ -77,7 +77,7 @@ def diagnosis(figures: Mapping[str, float], *, settled: bool) -> str | None:
     Parameters
     ----------
     figures : mapping of str to float
-        As :func:`~ferembed.training.diagnostics.embedding_figures` gives them.
+        As :func:`~ferembed.training._diagnostics.embedding_figures` gives them.
     settled : bool
         Whether the classes may be expected to part by now.
     """
