@@ -28,6 +28,10 @@ BLANK_SPAN = 4
 """The widest span of grey levels of a blank image. FER2013 has flat images and one that spans 3 levels."""
 
 
+LUMA = (0.299, 0.587, 0.114)
+"""What red, green and blue count for in grey (ITU-R BT.601)."""
+
+
 class UndecodableImage(DataError):
     """One of many image files cannot be decoded; ``place`` is its place among them, from 0."""
 

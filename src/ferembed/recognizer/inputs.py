@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ferembed.data.dataset import FaceDataset
 from ferembed.data.errors import DataError
 from ferembed.data.image_files import ImageFiles
-from ferembed.data.images import read_image, square_pixels
+from ferembed.data.images import LUMA, read_image, square_pixels
 from ferembed.data.resolution import as_asked
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _to_channels(batch: NDArray[np.float32], channels: int) -> NDArray[np.float3
         return np.repeat(batch[:, None], channels, axis=1)
     if channels == 3:
         return np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
-    return np.asarray(batch @ np.array([0.299, 0.587, 0.114], np.float32))[:, None]
+    return np.asarray(batch @ np.array(LUMA, np.float32))[:, None]
 
 
 def _resize(batch: NDArray[np.float32], size: int) -> NDArray[np.float32]:

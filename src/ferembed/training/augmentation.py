@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from pydantic import Field, PositiveFloat, field_validator
 from torch import Tensor
 
+from ferembed.data.images import LUMA
 from ferembed.training.mixing import Mix, mixup
 from ferembed.training.parts import Part
 
 __all__ = ["AugmentConfig", "Mix", "augment", "mixup"]
 
-_LUMA = (0.299, 0.587, 0.114)
 _DRAWS = (
     "flip", "angle", "scale", "shift_x", "shift_y", "crop_x", "crop_y", "brightness", "contrast", "saturation",
     "erase", "area", "aspect", "box_x", "box_y", "level", "cut_x", "cut_y",
@@ -180,7 +180,7 @@ def _shift(draws: dict[str, Tensor], axis: str, size: int, config: AugmentConfig
 
 def _recolour(pixels: Tensor, config: AugmentConfig, draws: dict[str, Tensor]) -> Tensor:
     if config.saturation and pixels.shape[1] == 3:
-        luma = pixels.new_tensor(_LUMA)[None, :, None, None]
+        luma = pixels.new_tensor(LUMA)[None, :, None, None]
         grey = (pixels * luma).sum(dim=1, keepdim=True)
         pixels = torch.lerp(grey, pixels, 1 + _spread(_within(draws["saturation"], config.saturation))).clamp_(0, 1)
     if config.brightness or config.contrast:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.image_files import ImageFiles
+from ferembed.data.images import LUMA
 from ferembed.data.readers.ferplus import refined_targets
 from ferembed.training.augmentation import Mix, augment
 from ferembed.training.loaders import FaceLoader, RowBatch, RowChunks, TrainingLoader, make_batches
@@ -68,7 +69,7 @@ def as_batch(images: Tensor, channels: int) -> Tensor:
         return images[:, None] if channels == 1 else images[:, None].expand(-1, 3, -1, -1).contiguous()
     if channels == 3:
         return images.permute(0, 3, 1, 2).contiguous()
-    grey = images.float() @ torch.tensor([0.299, 0.587, 0.114], device=images.device)
+    grey = images.float() @ torch.tensor(LUMA, device=images.device)
     return (grey.round().to(images.dtype) if images.dtype == torch.uint8 else grey)[:, None]
 
 

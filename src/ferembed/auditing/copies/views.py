@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.data.images import LUMA
+
 SIDE = 48
 """Height and width of the canvas in pixels: FER2013's."""
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def canvas(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -32,7 +32,7 @@ def canvas(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     (1, 48, 48)
     """
     grey = np.asarray(images)
-    pixels = grey @ _LUMA if grey.ndim == 4 else grey.astype(np.float32)
+    pixels = np.asarray(grey @ np.array(LUMA, np.float32), np.float32) if grey.ndim == 4 else grey.astype(np.float32)
     height, width = pixels.shape[1:]
     if (height, width) == (SIDE, SIDE):
         return pixels
