@@ -103,7 +103,7 @@ def test_tables_answer_by_row_id_in_any_order(tmp_path, model):
         ("id,angry,happy,sad\na,1,0,0\na,1,0,0\n", "line 3: the id 'a' occurs twice"),
         ("id,angry,happy,sad\na,1,0,0\nb,1,x,0\n", "line 3: angry, happy, sad must be numbers"),
         ("id,angry,happy,sad\na,0.9,0.9,0\n", "line 2: angry, happy, sad must be numbers"),
-        ("id,angry,happy,sad\na,1,0\n", "line 2: angry, happy, sad must be numbers"),
+        ("id,angry,happy,sad\na,1,0\n", "row 2, column 'sad': the row has 3 cells, not 4"),
         ("id,angry,happy,sad\nb,1,0,0\n", "has no row with id 'a'"),
     ],
 )

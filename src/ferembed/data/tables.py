@@ -1,69 +1,86 @@
-"""Plain comma-separated tables, line by line, with errors that name file, row and column."""
+"""Comma-separated tables, row by row, with errors that name file, row and column."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 from ferembed.data.errors import DataError, fault
 
 _LONGEST_HEADER = 1 << 16
-_PADDING = b' "\t\r\n'
 
 
 def column_names(path: Path) -> list[str]:
-    """The names on the first line, without blanks and quotes; empty where that line is no text."""
-    with open(path, "rb") as file:
-        return _names(file.readline(_LONGEST_HEADER))
+    """The names in the first line, without blanks and quotes; letters that are no UTF-8 are replaced."""
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+        line = file.readline(_LONGEST_HEADER).replace("\0", "")
+    return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
 
 
-def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[bytes]]]:
-    """The line number and the cells of ``columns`` of every line after the header; blank lines are passed over.
+def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The line number (an editor's) and the cells of ``columns`` of every row; blank lines are passed over.
 
-    Cells must not hold commas; blanks and quotes around them are dropped.
+    Blanks around a cell are dropped; one in quotes may hold commas and line ends.
 
     Raises
     ------
     DataError
-        If the file is absent or empty, lacks a column, or a line has too few or too many cells.
+        If the file is absent, no UTF-8 or lacks a column, or a row has too few or too many cells.
     """
     if not path.is_file():
         raise DataError(f"{path} is not a file: give the path of a csv with the columns {', '.join(columns)}.")
-    with open(path, "rb") as file:
-        header = file.readline(_LONGEST_HEADER)
-        if not header.strip():
-            raise DataError(f"{path} is empty or starts with a blank line, not with the columns {', '.join(columns)}.")
-        names = _names(header)
-        missing = [name for name in columns if name not in names]
-        if missing:
-            start = header[:60].decode("utf-8", "backslashreplace").strip()
-            raise DataError(f"{path} lacks the column {missing[0]!r} in row 1, which starts with {start!r}.")
-        places = [names.index(name) for name in columns]
-        for number, line in enumerate(file, start=2):
-            cells = line.split(b",")
-            if len(cells) == len(names):
-                yield number, [cells[place].strip(_PADDING) for place in places]
-            elif line.strip():
-                short = len(cells) < len(names)
-                name = names[len(cells) if short else -1]
-                hint = "; the file is cut off here: fetch it again" if short and not line.endswith(b"\n") else ""
-                raise fault(path, number, name, f"the row has {len(cells)} cells, not {len(names)}{hint}")
+    names = column_names(path)
+    places = column_places(path, names, columns)
+    number = 1
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        try:
+            for number, line, cells in _records(file):
+                if len(cells) == len(names):
+                    if number > 1:
+                        yield number, [cells[place].strip() for place in places]
+                elif line.strip():
+                    short = len(cells) < len(names)
+                    hint = "; the file is cut off here: fetch it again" if short and line[-1] not in "\r\n" else ""
+                    problem = f"the row has {len(cells)} cells, not {len(names)}{hint}"
+                    raise fault(path, number, names[len(cells) if short else -1], problem)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{path} is no UTF-8 CSV near row {number + 1}: {error}.") from error
 
 
-def whole_number(cell: bytes, highest: int) -> int | None:
+def column_places(path: Path, names: Sequence[str], columns: Sequence[str]) -> list[int]:
+    """Where ``columns`` stand among the names of a table's first row; raises DataError where one is absent."""
+    for name in columns:
+        if name not in names:
+            first = f"has {shown(', '.join(names))}" if any(names) else "is empty"
+            raise DataError(f"{path} lacks the column {name!r} in row 1, which {first}.")
+    return [names.index(name) for name in columns]
+
+
+def whole_number(cell: str, highest: int) -> int | None:
     """The cell as an integer from 0 to ``highest``, or None where it is not one."""
-    digits = cell.lstrip(b"0") or b"0"
-    if not cell.isdigit() or len(digits) > len(str(highest)) or int(digits) > highest:
+    digits = cell.lstrip("0") or "0"
+    if not (cell.isascii() and cell.isdigit()) or len(digits) > len(str(highest)) or int(digits) > highest:
         return None
     return int(digits)
 
 
-def shown(cell: bytes) -> str:
+def shown(cell: str) -> str:
     """A cell as an error quotes it: at most 40 characters."""
-    text = cell.decode("utf-8", "backslashreplace")
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")
+    return repr(cell if len(cell) <= 40 else f"{cell[:37]}...")
 
 
-def _names(header: bytes) -> list[str]:
-    text = header.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-    return [name.strip(' "\t\r\n') for name in text.split(",")]
+def _records(file: TextIO) -> Iterator[tuple[int, str, list[str]]]:
+    """The number, the text and the cells of each line; the last line of a record whose quotes hold line ends."""
+    number = 0
+    for line in file:
+        if '"' in line:
+            reader = csv.reader(chain([line], file), skipinitialspace=True)
+            cells = next(reader, [])
+            number += reader.line_num
+        else:
+            cells = line.split(",")
+            number += 1
+        yield number, line, cells

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ferembed.data.dataset import SPLITS, DataError, FaceDataset
 from ferembed.data.errors import fault
-from ferembed.data.readers import _table
 from ferembed.data.readers._cache import Arrays, cached
 from ferembed.data.readers.naming import USAGES
+from ferembed.data.tables import column_names, read_rows, shown, whole_number
 from ferembed.labels import FER2013_CLASSES
 from ferembed.progress import progress
 
@@ -107,21 +107,21 @@ def find_csv(path: Path) -> Path:
 
 def is_fer2013(path: Path) -> bool:
     """Whether the first line of a file has FER2013's columns."""
-    return set(COLUMNS) <= set(_table.column_names(path))
+    return set(COLUMNS) <= set(column_names(path))
 
 
 def _parse(path: Path) -> Arrays:
     pixels, emotions, usages = bytearray(), bytearray(), bytearray()
-    emotion_codes = {str(code).encode(): code for code in range(len(FER2013_CLASSES))}
-    usage_codes = {usage.encode(): code for code, usage in enumerate(USAGES)}
+    emotion_codes = {str(code): code for code in range(len(FER2013_CLASSES))}
+    usage_codes = {usage: code for code, usage in enumerate(USAGES)}
     with progress(f"Reading {path.name}", path.stat().st_size if path.is_file() else 0) as report:
         done = 0
-        for row, (emotion, usage, text) in _table.read_rows(path, COLUMNS):
+        for row, (emotion, usage, text) in read_rows(path, COLUMNS):
             if emotion not in emotion_codes:
                 known = ", ".join(f"{code} ({name})" for code, name in enumerate(FER2013_CLASSES))
-                raise fault(path, row, "emotion", f"{_table.shown(emotion)} is not a code of {known}")
+                raise fault(path, row, "emotion", f"{shown(emotion)} is not a code of {known}")
             if usage not in usage_codes:
-                raise fault(path, row, "Usage", f"{_table.shown(usage)} is none of {', '.join(USAGES)}")
+                raise fault(path, row, "Usage", f"{shown(usage)} is none of {', '.join(USAGES)}")
             emotions.append(emotion_codes[emotion])
             usages.append(usage_codes[usage])
             pixels += _pixels(path, row, text).tobytes()
@@ -136,21 +136,22 @@ def _parse(path: Path) -> Arrays:
     }
 
 
-def _pixels(path: Path, row: int, text: bytes) -> NDArray[np.uint8]:
-    if text and not text.translate(None, _PIXEL_BYTES):
-        values = np.fromstring(text, dtype=np.int64, sep=" ")
+def _pixels(path: Path, row: int, text: str) -> NDArray[np.uint8]:
+    digits = text.encode()
+    if digits and not digits.translate(None, _PIXEL_BYTES):
+        values = np.fromstring(digits, dtype=np.int64, sep=" ")
         if len(values) == SIDE * SIDE and values.max() <= 255:
             return values.astype(np.uint8)
     return _pixels_one_by_one(path, row, text)
 
 
-def _pixels_one_by_one(path: Path, row: int, text: bytes) -> NDArray[np.uint8]:
+def _pixels_one_by_one(path: Path, row: int, text: str) -> NDArray[np.uint8]:
     """What :func:`_pixels` means, slowly: it finds the pixel at fault."""
     values = []
     for place, word in enumerate(text.split(), start=1):
-        value = _table.whole_number(word, 255)
+        value = whole_number(word, 255)
         if value is None:
-            problem = f"pixel {place} is {_table.shown(word)}, not an integer from 0 to 255"
+            problem = f"pixel {place} is {shown(word)}, not an integer from 0 to 255"
             raise fault(path, row, "pixels", problem)
         values.append(value)
     if len(values) != SIDE * SIDE:

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ferembed.data.dataset import SPLITS, DataError, FaceDataset
 from ferembed.data.errors import fault
-from ferembed.data.readers import _table
 from ferembed.data.readers.naming import USAGES
+from ferembed.data.tables import read_rows, shown, whole_number
 from ferembed.labels import FERPLUS_CLASSES
 
 VOTE_COLUMNS: tuple[str, ...] = (
@@ -170,16 +170,16 @@ def add_votes(dataset: FaceDataset, path: Path, mode: str) -> FaceDataset:
 
 
 def _read_votes(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    usage_codes = {usage.encode(): code for code, usage in enumerate(USAGES)}
+    usage_codes = {usage: code for code, usage in enumerate(USAGES)}
     usages, counts = [], []
-    for row, (usage, *cells) in _table.read_rows(path, ("Usage", *VOTE_COLUMNS)):
+    for row, (usage, *cells) in read_rows(path, ("Usage", *VOTE_COLUMNS)):
         if usage not in usage_codes:
-            raise fault(path, row, "Usage", f"{_table.shown(usage)} is none of {', '.join(USAGES)}")
+            raise fault(path, row, "Usage", f"{shown(usage)} is none of {', '.join(USAGES)}")
         usages.append(usage_codes[usage])
-        votes = [_table.whole_number(cell, _MOST_VOTES) for cell in cells]
+        votes = [whole_number(cell, _MOST_VOTES) for cell in cells]
         if None in votes:
             place = votes.index(None)
-            raise fault(path, row, VOTE_COLUMNS[place], f"{_table.shown(cells[place])} is not a number of votes")
+            raise fault(path, row, VOTE_COLUMNS[place], f"{shown(cells[place])} is not a number of votes")
         counts.append(votes)
     if not counts:
         raise DataError(f"{path} has a header but no rows.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.errors import fault
 from ferembed.data.image_files import ImageFiles, Listing
 from ferembed.data.readers.naming import SPLIT_NAMES, ClassNames, class_name, class_order, known_names, split_name
+from ferembed.data.tables import column_places, read_rows
 
 COLUMNS: tuple[str, ...] = ("path", "label", "split")
 PARQUET_SUFFIXES: tuple[str, ...] = (".parquet", ".pq")
@@ -82,7 +82,7 @@ def load_manifest(
     table = Path(path)
     if not table.is_file():
         raise DataError(f"{table} is not a file: give a CSV or Parquet with the columns {', '.join(COLUMNS)}.")
-    rows = _parquet_rows(table) if table.suffix.lower() in PARQUET_SUFFIXES else _csv_rows(table)
+    rows = _parquet_rows(table) if table.suffix.lower() in PARQUET_SUFFIXES else read_rows(table, COLUMNS)
     base = table.parent if root is None else Path(root)
     faces = [_face(table, row, values, base, classes) for row, values in rows]
     if not faces:
@@ -101,7 +101,7 @@ def load_manifest(
     )
 
 
-def _face(table: Path, row: int, cells: tuple[str, ...], base: Path, classes: ClassNames) -> _Face:
+def _face(table: Path, row: int, cells: Sequence[str], base: Path, classes: ClassNames) -> _Face:
     path, label, split = (cell.strip() for cell in cells)
     file = base / path
     if not path or not _is_file(file):
@@ -124,40 +124,15 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _csv_rows(table: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        try:
-            names = [name.strip() for name in next(reader, [])]
-            places = _places(table, names)
-            for cells in reader:
-                if len(cells) == len(names):
-                    yield reader.line_num, tuple(cells[place] for place in places)
-                elif cells:
-                    problem = f"the row has {len(cells)} cells, not {len(names)}"
-                    raise fault(table, reader.line_num, names[min(len(cells), len(names) - 1)], problem)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise DataError(f"{table} is no UTF-8 CSV near row {reader.line_num + 1}: {error}.") from error
-
-
-def _parquet_rows(table: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
+def _parquet_rows(table: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise ImportError(f"{table} is a Parquet file, which needs pyarrow: pip install pyarrow") from error
     try:
-        _places(table, parquet.read_schema(table).names)
+        column_places(table, parquet.read_schema(table).names, COLUMNS)
         columns = parquet.read_table(table, columns=list(COLUMNS)).to_pydict()
     except (ArrowException, OSError) as error:
         raise DataError(f"{table} is no readable Parquet file ({error}).") from error
     for row, values in enumerate(zip(*(columns[name] for name in COLUMNS), strict=True), start=1):
-        yield row, tuple("" if value is None else str(value) for value in values)
-
-
-def _places(table: Path, names: Sequence[str]) -> list[int]:
-    for name in COLUMNS:
-        if name not in names:
-            raise DataError(
-                f"{table} lacks the column {name!r} in row 1; it has {', '.join(map(repr, names)) or 'none'}."
-            )
-    return [names.index(name) for name in COLUMNS]
+        yield row, ["" if value is None else str(value) for value in values]

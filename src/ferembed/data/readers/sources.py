@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ferembed.data.dataset import DataError, FaceDataset
-from ferembed.data.readers import _table
 from ferembed.data.readers.drawn import drawn_faces
 from ferembed.data.readers.fer2013 import FILE_NAMES, is_fer2013, load_fer2013
 from ferembed.data.readers.folder import load_folder
 from ferembed.data.readers.manifest import COLUMNS, PARQUET_SUFFIXES, load_manifest
 from ferembed.data.readers.naming import ClassNames
+from ferembed.data.tables import column_names
 
 DRAWN = "drawn"
 """The name that stands for faces drawn on demand."""
@@ -84,7 +84,7 @@ def load_dataset(
         if is_fer2013(path):
             _check_unnamed(path, classes)
             return _fer2013(path, fer2013)
-        if not set(COLUMNS) & set(_table.column_names(path)):
+        if not set(COLUMNS) & set(column_names(path)):
             manifest = ", ".join(COLUMNS)
             raise DataError(
                 f"{path} has neither FER2013's columns (emotion, pixels, Usage) nor a manifest's ({manifest})."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from ferembed.data.tables import read_rows
 from ferembed.estimators.answers import Labels, answers_of, finite_softmax, in_order
 from ferembed.probability import Floats, as_probabilities, most_probable
 
@@ -169,23 +169,16 @@ class TableMember(FittedMember):
 def _read_table(path: Path, columns: Sequence[str]) -> dict[str, Floats]:
     """The probabilities of each id."""
     rows: dict[str, Floats] = {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        absent = [name for name in ("id", *columns) if name not in (reader.fieldnames or [])]
-        if absent:
-            raise ValueError(f"{path} lacks the column {absent[0]!r}; it has {reader.fieldnames}.")
-        for row in reader:
-            place, row_id = f"{path}, line {reader.line_num}", row["id"]
-            if row_id in rows:
-                raise ValueError(f"{place}: the id {row_id!r} occurs twice.")
-            try:
-                values = np.array([[float(row[name]) for name in columns]])
-                rounded = abs(values.sum() - 1.0) <= _ROUNDED
-                rows[row_id] = as_probabilities(values / values.sum() if rounded else values)[0]
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{place}: {', '.join(columns)} must be numbers of 0 or more that sum to 1."
-                ) from error
+    for line, (row_id, *cells) in read_rows(path, ("id", *columns)):
+        if row_id in rows:
+            raise ValueError(f"{path}, line {line}: the id {row_id!r} occurs twice.")
+        try:
+            values = np.array([[float(cell) for cell in cells]])
+            rounded = abs(values.sum() - 1.0) <= _ROUNDED
+            rows[row_id] = as_probabilities(values / values.sum() if rounded else values)[0]
+        except ValueError as error:
+            problem = f"{', '.join(columns)} must be numbers of 0 or more that sum to 1"
+            raise ValueError(f"{path}, line {line}: {problem}.") from error
     return rows
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.data.tables import column_names, read_rows
 from ferembed.evaluation.plots.canvas import MARKERS, axes_or_new, dress_line, figure_or_place, legend_above, plain
 
 if TYPE_CHECKING:
@@ -46,15 +46,16 @@ def read_curves(run: str | os.PathLike[str]) -> dict[str, Curve]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: the run has logged no figures.")
     points: dict[str, dict[float, float]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for number, line in enumerate(csv.DictReader(file), start=2):
-            try:
-                epoch = float(line.pop("epoch")) + 1
-                for name, value in line.items():
-                    if value and name != "step":
-                        points.setdefault(name, {})[epoch] = float(value)
-            except (KeyError, TypeError, ValueError):
-                raise ValueError(f"{path}, line {number}: not a line of a run's figures.") from None
+    names = column_names(path)
+    for number, cells in read_rows(path, names):
+        line = dict(zip(names, cells, strict=True))
+        try:
+            epoch = float(line.pop("epoch")) + 1
+            for name, value in line.items():
+                if value and name != "step":
+                    points.setdefault(name, {})[epoch] = float(value)
+        except (KeyError, ValueError):
+            raise ValueError(f"{path}, line {number}: not a line of a run's figures.") from None
     return {name: (np.array(list(each)), np.array(list(each.values()))) for name, each in points.items()}
 
 
