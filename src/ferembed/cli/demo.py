@@ -152,7 +152,7 @@ def _answers_table(title: str, faces: Sequence[str], answers: Answers, truth: Se
 def _train_on_drawn_faces(out: Path) -> None:
     from ferembed.cli.tables import show
     from ferembed.data import load_dataset
-    from ferembed.data.readers.sources import DRAWN
+    from ferembed.data.readers.drawn import DRAWN
     from ferembed.runs.assessment import evaluate
     from ferembed.runs.pipeline import train
     from ferembed.training import Recipe

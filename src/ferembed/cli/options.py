@@ -88,7 +88,7 @@ def run_and_rest(command: str, first: str | None, rest: list[str]) -> tuple[str,
     typer.BadParameter
         If nothing follows the run, or the first argument may mean two things; the sentence says how to write it.
     """
-    from ferembed.data.readers.sources import DRAWN
+    from ferembed.data.readers.drawn import DRAWN
 
     several = command == "predict"
     what, example = ("images", "face.png") if several else ("data", "data.csv")

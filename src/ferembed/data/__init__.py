@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ferembed.data.readers.ferplus import VOTE_MODES, ferplus_labels, vote_distributions
     from ferembed.data.readers.folder import AFFECTNET_FOLDERS, RAFDB_FOLDERS, load_folder
     from ferembed.data.readers.manifest import load_manifest
-    from ferembed.data.readers.sources import load_dataset
+    from ferembed.data.readers.sources import load_dataset, reader
 
 _HOMES = {
     "drawn_faces": "readers.drawn",
@@ -28,6 +28,7 @@ _HOMES = {
     "read_image": "images",
     "load_manifest": "readers.manifest",
     "load_dataset": "readers.sources",
+    "reader": "readers.sources",
 }
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "load_folder",
     "load_manifest",
     "read_image",
+    "reader",
     "vote_distributions",
 ]
 

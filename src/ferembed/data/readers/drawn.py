@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.data.dataset import SPLITS, FaceDataset
 from ferembed.data.readers._sketch import sketch
+from ferembed.data.readers.sources import Source, reader
 from ferembed.labels import FER2013_CLASSES
+
+DRAWN = "drawn"
+"""The name that stands for faces drawn on demand."""
 
 SHARES: tuple[float, ...] = (0.7, 0.15, 0.15)
 """The shares of train, validation and test in each class."""
@@ -122,6 +128,11 @@ def drawn_faces(
     images = sketch(_parameters(labels, person_rng), image_size, noise_rng)
     labels = _with_noise(labels, splits == SPLITS[0], label_noise, label_rng)
     return FaceDataset(images, labels, FER2013_CLASSES, splits=splits, source="drawn faces")
+
+
+@reader("'drawn'", takes=lambda source: source == DRAWN)
+def _by_name(source: Source, *, image_size: int = 48, **options: Any) -> FaceDataset:
+    return drawn_faces(image_size=image_size, **options)
 
 
 def _plan(n: int, imbalance: float, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.str_]]:

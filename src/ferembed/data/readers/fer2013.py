@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from ferembed.data.dataset import SPLITS, DataError, FaceDataset
 from ferembed.data.errors import fault
 from ferembed.data.readers._cache import Arrays, cached
 from ferembed.data.readers.naming import USAGES
+from ferembed.data.readers.sources import Source, reader
 from ferembed.data.tables import column_names, read_rows, shown, whole_number
 from ferembed.labels import FER2013_CLASSES
 from ferembed.progress import progress
@@ -20,6 +22,7 @@ SIDE = 48
 """Height and width of every FER2013 image, in pixels."""
 
 FILE_NAMES: tuple[str, ...] = ("fer2013.csv", "icml_face_data.csv")
+VOTES_FILE = "fer2013new.csv"
 COLUMNS: tuple[str, ...] = ("emotion", "Usage", "pixels")
 
 _PIXEL_BYTES = b"0123456789 "
@@ -79,7 +82,9 @@ def load_fer2013(
     ...     load_fer2013(folder)
     FaceDataset(2 images of 48 x 48, 7 classes; train 1, validation 1, 2 blank)
     """
-    file = find_csv(Path(path))
+    file = _csv_of(Path(path))
+    if file is None:
+        raise DataError(f"{path} holds neither {' nor '.join(FILE_NAMES)}.")
     arrays = cached(file, lambda: _parse(file)) if cache and file.is_file() else _parse(file)
     dataset = FaceDataset(
         images=arrays["images"].reshape(-1, SIDE, SIDE),
@@ -95,19 +100,25 @@ def load_fer2013(
     return dataset if split is None else dataset.split(split)
 
 
-def find_csv(path: Path) -> Path:
-    """The FER2013 csv that ``path`` is or holds."""
+def _csv_of(path: Path) -> Path | None:
+    """The FER2013 csv that a folder holds; any other path is one itself, or none."""
     if not path.is_dir():
         return path
-    for name in FILE_NAMES:
-        if (path / name).is_file():
-            return path / name
-    raise DataError(f"{path} holds neither {' nor '.join(FILE_NAMES)}.")
+    return next((path / name for name in FILE_NAMES if (path / name).is_file()), None)
 
 
-def is_fer2013(path: Path) -> bool:
-    """Whether the first line of a file has FER2013's columns."""
-    return set(COLUMNS) <= set(column_names(path))
+def _is_fer2013(source: Source) -> bool:
+    path = Path(source)
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return set(COLUMNS) <= set(column_names(path))
+    return path.is_dir() and _csv_of(path) is not None
+
+
+@reader("fer2013.csv", takes=_is_fer2013)
+def _with_votes_beside(source: Source, **options: Any) -> FaceDataset:
+    path = Path(source)
+    votes = (path if path.is_dir() else path.parent) / VOTES_FILE
+    return load_fer2013(path, **{"votes": votes if votes.is_file() else None, **options})
 
 
 def _parse(path: Path) -> Arrays:

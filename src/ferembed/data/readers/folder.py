@@ -14,6 +14,7 @@ from ferembed.data.dataset import SPLITS, DataError, FaceDataset
 from ferembed.data.image_files import ImageFiles
 from ferembed.data.images import SUFFIXES, read_images
 from ferembed.data.readers.naming import SPLIT_NAMES, class_name, class_order, known_names, split_name
+from ferembed.data.readers.sources import reader
 
 RAFDB_FOLDERS: dict[str, str] = {
     "1": "surprise", "2": "fear", "3": "disgust", "4": "happy", "5": "sad", "6": "angry", "7": "neutral",
@@ -34,6 +35,7 @@ class _File(NamedTuple):
     path: Path
 
 
+@reader("a folder of images", takes=os.path.isdir)
 def load_folder(
     root: str | os.PathLike[str],
     *,

@@ -13,7 +13,8 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.errors import fault
 from ferembed.data.image_files import ImageFiles, Listing
 from ferembed.data.readers.naming import SPLIT_NAMES, ClassNames, class_name, class_order, known_names, split_name
-from ferembed.data.tables import column_places, read_rows
+from ferembed.data.readers.sources import Source, reader
+from ferembed.data.tables import column_names, column_places, read_rows
 
 COLUMNS: tuple[str, ...] = ("path", "label", "split")
 PARQUET_SUFFIXES: tuple[str, ...] = (".parquet", ".pq")
@@ -26,6 +27,15 @@ class _Face(NamedTuple):
     split: str
 
 
+def _is_manifest(source: Source) -> bool:
+    table = Path(source)
+    if not table.is_file():
+        return False
+    kind = table.suffix.lower()
+    return kind in PARQUET_SUFFIXES or (kind == ".csv" and not set(COLUMNS).isdisjoint(column_names(table)))
+
+
+@reader(f"a manifest ({', '.join(COLUMNS)})", takes=_is_manifest)
 def load_manifest(
     path: str | os.PathLike[str],
     *,

@@ -1,27 +1,60 @@
-"""One entrance to all readers: it looks at what it is given."""
+"""One entrance to all readers, a user's own among them: it asks each whether a source is for it."""
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from ferembed.data.dataset import DataError, FaceDataset
-from ferembed.data.readers.drawn import drawn_faces
-from ferembed.data.readers.fer2013 import FILE_NAMES, is_fer2013, load_fer2013
-from ferembed.data.readers.folder import load_folder
-from ferembed.data.readers.manifest import COLUMNS, PARQUET_SUFFIXES, load_manifest
 from ferembed.data.readers.naming import ClassNames
-from ferembed.data.tables import column_names
 
-DRAWN = "drawn"
-"""The name that stands for faces drawn on demand."""
+Source: TypeAlias = str | os.PathLike[str]
+Read = TypeVar("Read", bound=Callable[..., FaceDataset])
 
-VOTES_FILE = "fer2013new.csv"
+
+class _Reader(NamedTuple):
+    what: str
+    takes: Callable[[Source], bool]
+    read: Callable[..., FaceDataset]
+
+
+_READERS: dict[str, _Reader] = {}
+"""By home and name of the function: one defined anew takes the place of its older self. The last is asked first."""
+
+
+def reader(what: str, takes: Callable[[Source], bool]) -> Callable[[Read], Read]:
+    """Make a function a reader: :func:`load_dataset`, and so the command line, call it for what it takes.
+
+    Readers are asked one after the other, the last to be defined first and those of the library last.
+
+    Parameters
+    ----------
+    what : str
+        What it reads, as a sentence lists it: "a folder of images".
+    takes : function of a path or str to bool
+        Whether a source is for it.
+
+    Returns
+    -------
+    decorator
+        Of a function that takes the source and returns a FaceDataset. Those of the options ``image_size``, ``colour``
+        and ``classes`` that it has, :func:`load_dataset` hands on to it.
+    """
+
+    def register(read: Read) -> Read:
+        name = f"{read.__module__}.{read.__qualname__}"
+        _READERS.pop(name, None)
+        _READERS[name] = _Reader(what, takes, read)
+        return read
+
+    return register
 
 
 def load_dataset(
-    source: str | os.PathLike[str],
+    source: Source,
     *,
     image_size: int | None = None,
     colour: bool | None = None,
@@ -38,6 +71,7 @@ def load_dataset(
     any other csv, or a Parquet file                        :func:`load_manifest`
     any other folder                                        :func:`load_folder`
     ``"drawn"``                                             :func:`drawn_faces`
+    what a function of yours takes                          see :func:`reader`
     ======================================================  ================================================
 
     Parameters
@@ -67,42 +101,21 @@ def load_dataset(
     >>> load_dataset("drawn", n=70)
     FaceDataset(70 images of 48 x 48, 7 classes; train 49, validation 14, test 7)
     """
-    size = {} if image_size is None else {"image_size": image_size}
-    if source == DRAWN:
-        _check_unnamed(DRAWN, classes)
-        return drawn_faces(**size, **options)
-    path, fer2013 = Path(source), options
-    options = {**size, **({} if colour is None else {"colour": colour}), "classes": classes, **options}
-    if path.is_dir():
-        if any((path / name).is_file() for name in FILE_NAMES):
-            _check_unnamed(path, classes)
-            return _fer2013(path, fer2013)
-        return load_folder(path, **options)
-    if path.suffix.lower() in PARQUET_SUFFIXES and path.is_file():
-        return load_manifest(path, **options)
-    if path.suffix.lower() == ".csv" and path.is_file():
-        if is_fer2013(path):
-            _check_unnamed(path, classes)
-            return _fer2013(path, fer2013)
-        if not set(COLUMNS) & set(column_names(path)):
-            manifest = ", ".join(COLUMNS)
-            raise DataError(
-                f"{path} has neither FER2013's columns (emotion, pixels, Usage) nor a manifest's ({manifest})."
-            )
-        return load_manifest(path, **options)
-    problem = "is no csv, Parquet file or folder" if path.exists() else "does not exist"
-    raise DataError(
-        f"{path} {problem}: give fer2013.csv, a manifest ({', '.join(COLUMNS)}), a folder of images or {DRAWN!r}."
-    )
+    for each in reversed(_READERS.values()):
+        if each.takes(source):
+            known = inspect.signature(each.read).parameters
+            if classes is not None and "classes" not in known:
+                raise DataError(f"{source} has classes of its own: classes are named for folders and manifests.")
+            asked = {"image_size": image_size, "colour": colour, "classes": classes}
+            given = {name: value for name, value in asked.items() if value is not None and name in known}
+            return each.read(source, **given, **options)
+    known_sources = " or ".join(each.what for each in _READERS.values())
+    raise DataError(f"{source} {_why_unread(Path(source))}: give {known_sources}.")
 
 
-def _check_unnamed(source: object, classes: ClassNames) -> None:
-    if classes is not None:
-        raise DataError(f"{source} has classes of its own: classes are named for folders and manifests.")
-
-
-def _fer2013(path: Path, options: dict[str, Any]) -> FaceDataset:
-    votes = (path if path.is_dir() else path.parent) / VOTES_FILE
-    if votes.is_file():
-        options = {"votes": votes, **options}
-    return load_fer2013(path, **options)
+def _why_unread(path: Path) -> str:
+    if not path.exists():
+        return "does not exist"
+    if path.suffix.lower() == ".csv":
+        return "has neither FER2013's columns (emotion, pixels, Usage) nor a manifest's (path, label, split)"
+    return "is no csv, Parquet file or folder"
