@@ -9,11 +9,12 @@ import torch
 from rich.console import Console
 
 from ferembed import DataError, Recognizer, compare, drawn_faces, evaluate
-from ferembed.cli.tables import retrieval_comparison_table, retrieval_table
+from ferembed.cli.tables import comparison_tables, evaluation_tables
 from ferembed.evaluation import evaluate_probabilities, evaluate_retrieval
 from ferembed.evaluation.wording import COLLAPSED
 from ferembed.models import Encoder, Network
 from ferembed.report import figures
+from ferembed.runs import tables
 from ferembed.runs.assessment import answer, judge
 
 FACES = drawn_faces(350, image_size=32, seed=4)
@@ -110,8 +111,9 @@ def test_a_comparison_is_of_the_same_faces(recognizer):
     assert gap.difference == pytest.approx(second.retrieval.map_at_r - first.retrieval.map_at_r)
     assert gap.interval.low < gap.difference < gap.interval.high
     shown = Console(record=True, width=120)
-    shown.print(retrieval_comparison_table(compared, "one", "two"))
-    page, text = "".join(figures.comparison_tables(compared, ["one", "two"])), shown.export_text()
+    shown.print(comparison_tables(compared, ["one", "two"])[-1])
+    page = figures.drawn(tables.comparison_tables(compared, ["one", "two"])[-1])
+    text = shown.export_text()
     for metrics in (first.retrieval, second.retrieval_without_copies):
         for value in (f"{metrics.recall_at_1:.1%}", f"{metrics.map_at_r:.1%}", f"{metrics.silhouette:.3f}"):
             assert value in text
@@ -150,17 +152,17 @@ def test_a_collapsed_embedding_is_named_where_its_figures_are(recognizer):
     evaluation = evaluate(fallen, TEST, resamples=0)
     assert evaluation.to_dict()["retrieval"]["collapsed"]
     assert evaluation.retrieval.recall_at_10 == 0
-    assert retrieval_table(evaluation).caption == COLLAPSED
-    assert COLLAPSED in figures.retrieval_table({"": evaluation})
+    assert evaluation_tables(evaluation)[-1].caption.startswith(COLLAPSED)
+    assert COLLAPSED in figures.drawn(tables.retrieval_table({"": evaluation}))
     compared = compare(recognizer, fallen, TEST, resamples=20)
-    assert retrieval_comparison_table(compared, "one", "two").caption == f"two: {COLLAPSED}"
+    assert comparison_tables(compared, ["one", "two"])[-1].caption.startswith(f"two: {COLLAPSED}")
     assert compared.retrieval.differences["recall_at_1"].difference == -compared.retrieval.first.recall_at_1
 
 
 def test_a_healthy_embedding_is_not_named_collapsed(recognizer):
     evaluation = evaluate(recognizer, TEST, resamples=0)
     assert not evaluation.retrieval.collapsed
-    assert "collapsed" not in figures.retrieval_table({"": evaluation})
+    assert "collapsed" not in tables.retrieval_table({"": evaluation}).caption
 
 
 def test_what_cannot_be_judged_is_told(recognizer):

@@ -27,7 +27,7 @@ def command(
     json: Json = None,
 ) -> None:
     """Judge two runs on the same faces: differences of all figures, McNemar's test, and the faces they disagree on."""
-    from ferembed.cli.tables import comparison_table, retrieval_comparison_table, show
+    from ferembed.cli.tables import comparison_tables, show
     from ferembed.recognizer.shipped import load
     from ferembed.report import write_comparison
     from ferembed.runs.assessment import compare
@@ -42,8 +42,8 @@ def command(
         comparison = write_comparison(first, second, faces, out, split=split, copies=copies, views=views)
     else:
         comparison = compare(*recognizers, faces.split(split), views=views)
-    for table in (comparison_table, retrieval_comparison_table):
-        show(table(comparison, str(first), str(second)))
+    for table in comparison_tables(comparison, [str(first), str(second)]):
+        show(table)
     if out is not None:
         show(f"wrote {out}")
     if json is not None:

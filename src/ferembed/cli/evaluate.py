@@ -23,7 +23,7 @@ def command(
     json: Json = None,
 ) -> None:
     """Judge softmax, k-NN and the vote, class by class, and the embedding's retrieval, with 95% intervals."""
-    from ferembed.cli.tables import classes_table, metrics_table, retrieval_table, show
+    from ferembed.cli.tables import evaluation_tables, show
     from ferembed.recognizer.shipped import load
     from ferembed.runs.assessment import evaluate
     from ferembed.storage import write_json
@@ -32,7 +32,7 @@ def command(
     recognizer = load(run)
     faces = faces_for(recognizer.encoder, data, classes).split(split)
     evaluation = evaluate(recognizer, faces, views=views, resamples=resamples)
-    for table in (metrics_table, classes_table, retrieval_table):
-        show(table(evaluation))
+    for table in evaluation_tables(evaluation):
+        show(table)
     if json is not None:
         write_json(json, evaluation.to_dict())

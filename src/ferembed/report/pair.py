@@ -21,6 +21,7 @@ from ferembed.report import figures, pictures
 from ferembed.report.audit import audit_summary
 from ferembed.report.matrix import difference_matrix
 from ferembed.report.single import sections
+from ferembed.runs import tables
 from ferembed.runs.assessment import Answers, Comparison, answer, compare_answers, judge
 
 if TYPE_CHECKING:
@@ -83,14 +84,15 @@ def write_comparison(
     train = faces.split("train") if "train" in faces.split_names else None
     parts: dict[str, Callable[[], list[Markup]]] = {
         "Figures": lambda: [
-            *figures.comparison_tables(comparison, names),
+            *([] if comparison.copies else [note(tables.NO_COPIES)]),
+            *map(figures.drawn, tables.comparison_tables(comparison, names)),
             *_of_each(names, lambda name: figures.provenance(judgements[name], recognizers[name].info)),
         ],
         "Confusion matrix": lambda: [difference_matrix(a, b, names)],
         "Classes": lambda: [pictures.class_bars({names[0]: votes.first, names[1]: votes.second})],
         "Confidence": lambda: pictures.confidence(systems, ("vote",)),
         "Retrieval": lambda: [
-            figures.retrieval_table(judgements),
+            figures.drawn(tables.retrieval_table(judgements)),
             *faces_of.neighbours(recognizers, systems, train, seed),
         ],
         "Embedding map": lambda: _of_each(names, lambda name: pictures.embedding_map(systems[name], seed)),

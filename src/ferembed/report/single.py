@@ -18,6 +18,7 @@ from ferembed.report import faces as faces_of
 from ferembed.report import figures, pictures
 from ferembed.report.audit import audit_summary
 from ferembed.report.matrix import confusion_matrix
+from ferembed.runs import tables
 from ferembed.runs.assessment import Evaluation, answer, judge
 
 if TYPE_CHECKING:
@@ -79,14 +80,14 @@ def write_report(
     parts: dict[str, Callable[[], list[Markup]]] = {
         "Figures": lambda: [
             figures.headline(evaluation),
-            figures.voters_table(evaluation),
+            figures.drawn(tables.voters_table(evaluation)),
             *figures.provenance(evaluation, recognizer.info),
         ],
         "Confusion matrix": lambda: [confusion_matrix(answers)],
-        "Classes": lambda: [row(figures.classes_table(vote), pictures.class_bars(vote))],
+        "Classes": lambda: [row(figures.drawn(tables.classes_table(vote)), pictures.class_bars(vote))],
         "Confidence": lambda: pictures.confidence({"": answers}, tuple(answers.probabilities)),
         "Retrieval": lambda: [
-            figures.retrieval_table({"": evaluation}),
+            figures.drawn(tables.retrieval_table({"": evaluation})),
             *faces_of.neighbours({"": recognizer}, {"": answers}, train, seed),
         ],
         "Embedding map": lambda: pictures.embedding_map(answers, seed),
