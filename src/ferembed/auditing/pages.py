@@ -13,7 +13,8 @@ from ferembed.auditing.lists import Places
 from ferembed.evaluation.plots.canvas import plain
 from ferembed.evaluation.wording import COLLAPSED
 from ferembed.labels import COLOURS
-from ferembed.page import FaceSheet, Section, figure, heading, note, page, paragraph, table, write_page
+from ferembed.page import Section, face_grid, figure, heading, note, page, paragraph, table
+from ferembed.storage import write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +39,7 @@ def write_report(report: AuditReport, faces: FaceDataset, path: Path) -> Path:
         sections.append(_labels(report, sheets))
     elif report.collapsed:
         sections.append(Section("Labels", [paragraph(f"{COLLAPSED} No label can be doubted by it.")]))
-    write_page(path, page("Audit", sections, f"{report.images:,} faces of {report.source or 'a data set'}."))
+    write_text(path, page("Audit", sections, f"{report.images:,} faces of {report.source or 'a data set'}."))
     return path
 
 
@@ -83,8 +84,7 @@ class _Sheets:
             Markup("{}<br>{}").format(caption, self._places.name(number)) if caption else self._places.name(number)
             for caption, number in zip(captions, numbers, strict=True)
         ]
-        sheet = FaceSheet(np.asarray(self._faces.images[rows]), name)
-        return [sheet.style, sheet.faces(np.arange(len(rows)), lines)]
+        return [face_grid(np.asarray(self._faces.images[rows]), lines, name)]
 
 
 def _balance(report: AuditReport) -> Section:

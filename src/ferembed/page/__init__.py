@@ -10,38 +10,36 @@ Examples
 (True, True)
 """
 
-from ferembed.page.document import (
+from ferembed.page.blocks import (
     Section,
     columns,
-    fold,
+    figure,
     heading,
     join,
     note,
     page,
     paragraph,
+    render,
     row,
     slug,
     table,
-    write_page,
 )
-from ferembed.page.faces import FaceSheet, face_map
-from ferembed.page.pictures import figure, image_uri
+from ferembed.page.face_sheet import FaceSheet, face_grid, face_map
 
 __all__ = [
     "FaceSheet",
     "Section",
     "columns",
+    "face_grid",
     "face_map",
     "figure",
-    "fold",
     "heading",
-    "image_uri",
     "join",
     "note",
     "page",
     "paragraph",
+    "render",
     "row",
     "slug",
     "table",
-    "write_page",
 ]

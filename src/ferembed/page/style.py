@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
-
-from markupsafe import Markup
 
 LIGHT = {
     "ground": "#ffffff",
@@ -71,30 +68,3 @@ def plot_theme(colours: Mapping[str, str]) -> Any:
     )
     ground = dict.fromkeys(("figure.facecolor", "axes.facecolor", "legend.facecolor"), colours["ground"])
     return {**ink, **ground, "grid.color": colours["line"], "legend.edgecolor": colours["line"], "svg.hashsalt": "page"}
-
-
-def style_sheet() -> Markup:
-    """The CSS of every page."""
-
-    def variables(colours: Mapping[str, str]) -> str:
-        return " ".join(f"--{name}: {value};" for name, value in colours.items())
-
-    light = f"color-scheme: light; {variables(LIGHT)}"
-    dark = f"color-scheme: dark; {variables(DARK)}"
-    hide_light, hide_dark = "img.light { display: none; }", "img.dark { display: none; }"
-    return Markup(
-        "\n".join(
-            [
-                f":root {{ {light} }}",
-                f":root[data-theme=dark] {{ {dark} }}",
-                f":root:not([data-theme=dark]) {hide_dark}",
-                f":root[data-theme=dark] {hide_light}",
-                "@media (prefers-color-scheme: dark) {",
-                f"  :root:not([data-theme=light]) {{ {dark} }}",
-                "  :root:not([data-theme]) img.dark { display: block; }",
-                f"  :root:not([data-theme=light]) {hide_light}",
-                "}",
-                files("ferembed.page").joinpath("page.css").read_text(encoding="utf-8"),
-            ]
-        )
-    )

@@ -13,7 +13,7 @@ from ferembed.auditing.labels import find_label_issues
 from ferembed.auditing.lists import Places
 from ferembed.auditing.outliers import Outliers, find_outliers
 from ferembed.data.dataset import FaceDataset
-from ferembed.page import FaceSheet, heading, note, table
+from ferembed.page import face_grid, heading, note, table
 from ferembed.runs.assessment import Answers
 
 DOUBTFUL = 24
@@ -98,8 +98,7 @@ def _odd(faces: FaceDataset, copies: Copies | None) -> list[Markup]:
 def _shown(faces: FaceDataset, ids: NDArray[np.int64], captions: Sequence[Markup], name: str) -> list[Markup]:
     """The faces of some ids, in a sheet of their own."""
     place = {int(number): row for row, number in enumerate(faces.ids)}
-    sheet = FaceSheet(faces.images[[place[int(number)] for number in ids]], name)
-    return [sheet.style, sheet.faces(np.arange(len(ids)), captions)]
+    return [face_grid(faces.images[[place[int(number)] for number in ids]], captions, name)]
 
 
 def _doubtful(answers: Answers) -> list[Markup]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ferembed.auditing.lists import Places
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.sheets import surest_mistakes
-from ferembed.page import FaceSheet, columns, heading, join, note
+from ferembed.page import FaceSheet, columns, face_grid, heading, join, note, render
 from ferembed.probability import most_probable
 from ferembed.recognizer import Recognizer
 from ferembed.recognizer.encoding import seen_by
@@ -29,7 +29,6 @@ def mistakes(answers: Answers) -> list[Markup]:
     if not rows.size:
         return [note("The vote names every face rightly.")]
     shown = rows[:MISTAKES]
-    sheet = FaceSheet(answers.faces.images[shown], "mistakes")
     one, places = Markup("{} {}<br>is {}<br>{}"), Places(answers.faces)
     captions = [
         one.format(
@@ -41,7 +40,7 @@ def mistakes(answers: Answers) -> list[Markup]:
         for row, named in zip(shown, most_probable(proba[shown]), strict=True)
     ]
     wrong = f"{len(rows):,} of {len(proba):,} faces are named wrongly; these {len(shown)} with the highest confidence."
-    return [sheet.style, note(wrong), sheet.faces(np.arange(len(shown)), captions)]
+    return [note(wrong), face_grid(answers.faces.images[shown], captions, "mistakes")]
 
 
 def mistakes_of_both(first: Answers, second: Answers, names: Sequence[str]) -> list[Markup]:
@@ -62,7 +61,6 @@ def mistakes_of_both(first: Answers, second: Answers, names: Sequence[str]) -> l
         rows = rows[np.argsort(-confidence[rows], kind="stable")]
         few = f"; the {MISTAKES} surest:" if len(rows) > MISTAKES else "."
         shown, told = rows[:MISTAKES], note(f"{len(rows):,} of {len(chosen):,} faces{few}")
-        sheet = FaceSheet(first.faces.images[shown], "mistakes")
         captions = [
             one.format(
                 first.classes[first.codes[row]],
@@ -75,7 +73,7 @@ def mistakes_of_both(first: Answers, second: Answers, names: Sequence[str]) -> l
             )
             for row in shown
         ]
-        blocks.append(join([heading(title), sheet.style, told, sheet.faces(np.arange(len(shown)), captions)]))
+        blocks.append(join([heading(title), told, face_grid(first.faces.images[shown], captions, "mistakes")]))
     legend = f"Beneath each face: what it is, what {names[0]} calls it and what {names[1]} does, with their confidence."
     return [note(legend), columns(blocks[0], blocks[1]), blocks[2]]
 
@@ -139,9 +137,7 @@ def _nearest(
         if gallery is not None:
             shown = gallery.faces(np.arange(line * k, (line + 1) * k), captions, marked=other)
         else:
-            shown = Markup('<div class="faces">{}</div>').format(
-                Markup("").join(Markup('<div class="face">{}</div>').format(each) for each in captions)
-            )
+            shown = render("faces.html", sheet="", faces=[{"caption": each} for each in captions])
         lines.append(join([title, shown]))
     return before, lines
 

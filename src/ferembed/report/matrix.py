@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from markupsafe import Markup
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ferembed.auditing.lists import Places
 from ferembed.evaluation.metrics import confusion_counts
-from ferembed.page import FaceSheet, heading, join, note, row, table
+from ferembed.page import FaceSheet, join, note, render, row, table
 from ferembed.page.style import text_on_share
 from ferembed.runs.assessment import Answers
 
@@ -32,8 +33,26 @@ class _Cell:
     text: str
     below: str
     share: float
+    """How much of ``tone`` its ground takes, 0 to 1."""
     tone: str
+    place: tuple[int, int]
     faces: Markup | None
+
+    @property
+    def anchor(self) -> str:
+        return _anchor(*self.place)
+
+    @property
+    def kind(self) -> str:
+        return "" if round(100 * self.share) else "nil"
+
+    @property
+    def style(self) -> str:
+        share = round(100 * self.share)
+        return f"--share: {share}%; --tone: var(--{self.tone}); color: {text_on_share(self.tone, share / 100)}"
+
+
+Cells: TypeAlias = Mapping[tuple[int, int], _Cell]
 
 
 def confusion_matrix(answers: Answers) -> Markup:
@@ -47,12 +66,12 @@ def confusion_matrix(answers: Answers) -> Markup:
     groups = {(i, j): _surest((answers.codes == i) & (predicted == j), confidence) for i, j in _places(classes)}
     faces = _Faces(answers, groups.values(), confidence)
     cells = {
-        (i, j): _Cell(f"{shares[i, j]:.0%}", f"{counts[i, j]:,}", shares[i, j], "fill", faces.shown({"": rows}))
+        (i, j): _Cell(f"{shares[i, j]:.0%}", f"{counts[i, j]:,}", shares[i, j], "fill", (i, j), faces.shown({"": rows}))
         for (i, j), rows in groups.items()
     }
     caption = "Rows: the true class. Columns: what the vote calls it. Click a cell to see its faces."
     shown = row(_largest(classes, counts, shares), _matrix(classes, cells, caption))
-    return join([faces.sheet.style, shown, *_panels(classes, cells)])
+    return join([faces.sheet.style, shown, _panels(classes, cells)])
 
 
 def difference_matrix(first: Answers, second: Answers, names: Sequence[str]) -> Markup:
@@ -76,15 +95,15 @@ def difference_matrix(first: Answers, second: Answers, names: Sequence[str]) -> 
     cells = {}
     for (i, j), group in groups.items():
         moved, images = points[i, j], after[i, j] - before[i, j]
-        text = "0" if abs(moved) < 0.05 else f"{moved:+.1f}"
+        text, below = "0" if abs(moved) < 0.05 else f"{moved:+.1f}", f"{images:+,}" if images else "0"
         tone = "more" if moved > 0 else "less"
-        cells[i, j] = _Cell(text, f"{images:+,}" if images else "0", abs(moved) / widest, tone, faces.shown(group))
+        cells[i, j] = _Cell(text, below, abs(moved) / widest, tone, (i, j), faces.shown(group))
     caption = (
         f"{names[1]} less {names[0]}: points of each true class (row) that are called each class (column), images "
         "beneath. More is better on the diagonal, fewer elsewhere. Click a cell to see the faces that only one of the "
         "two puts there."
     )
-    return join([faces.sheet.style, _matrix(classes, cells, caption), *_panels(classes, cells)])
+    return join([faces.sheet.style, _matrix(classes, cells, caption), _panels(classes, cells)])
 
 
 def _largest(classes: Sequence[str], counts: NDArray[np.int64], shares: NDArray[np.float64]) -> Markup:
@@ -140,41 +159,17 @@ def _surest(chosen: NDArray[np.bool_], confidence: NDArray[np.float64]) -> Rows:
     return rows[np.argsort(-confidence[rows], kind="stable")]
 
 
-def _matrix(classes: Sequence[str], cells: dict[tuple[int, int], _Cell], caption: str) -> Markup:
-    top = Markup("").join(Markup('<th scope="col"><span>{}</span></th>').format(name) for name in classes)
-    lines = []
-    for i, name in enumerate(classes):
-        shown = Markup("").join(_square(cells[i, j], _anchor(i, j)) for j in range(len(classes)))
-        lines.append(Markup('<tr><th scope="row"><span>{}</span></th>{}</tr>').format(name, shown))
-    return Markup(
-        '<div class="scroll matrices"><table class="matrix{}"><caption>{}</caption>'
-        "<thead><tr><td></td>{}</tr></thead>\n<tbody>\n{}\n</tbody></table></div>"
-    ).format(" many" if len(classes) > MANY else "", caption, top, join(lines))
+def _matrix(classes: Sequence[str], cells: Cells, caption: str) -> Markup:
+    lines = [[cells[i, j] for j in range(len(classes))] for i in range(len(classes))]
+    return render("matrix.html", names=classes, lines=lines, caption=caption, many=len(classes) > MANY)
 
 
-def _panels(classes: Sequence[str], cells: dict[tuple[int, int], _Cell]) -> list[Markup]:
+def _panels(classes: Sequence[str], cells: Cells) -> Markup:
     """The faces of each cell, which are hidden until it is clicked."""
-    return [
-        _panel(_anchor(i, j), f"{classes[i]}, called {classes[j]}", cell.faces)
-        for (i, j), cell in cells.items()
-        if cell.faces is not None
-    ]
+    titles = {place: f"{classes[place[0]]}, called {classes[place[1]]}" for place in cells}
+    return render("cells.html", cells=cells.values(), titles=titles, back="confusion-matrix")
 
 
 def _anchor(true: int, called: int) -> str:
     """By number: names that differ in case or punctuation alone would share an anchor made of words."""
     return f"cell-{true}-{called}"
-
-
-def _panel(anchor: str, title: str, faces: Markup) -> Markup:
-    back = Markup('<p class="note"><a href="#confusion-matrix">back to the matrix</a></p>')
-    return Markup('<div class="cell" id="{}">{}{}{}</div>').format(anchor, heading(title), faces, back)
-
-
-def _square(cell: _Cell, anchor: str) -> Markup:
-    share = round(100 * cell.share)
-    style = f"--share: {share}%; --tone: var(--{cell.tone}); color: {text_on_share(cell.tone, share / 100)}"
-    inner = Markup("{}<small>{}</small>").format(cell.text, cell.below)
-    if cell.faces is None:
-        return Markup('<td><b class="{}" style="{}">{}</b></td>').format("" if share else "nil", style, inner)
-    return Markup('<td><a style="{}" href="#{}">{}</a></td>').format(style, anchor, inner)

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.bootstrap import RESAMPLES
 from ferembed.labels import place_of
-from ferembed.page import heading, note, page, write_page
+from ferembed.page import heading, note, page
 from ferembed.recognizer.shipped import load
 from ferembed.report import faces as faces_of
 from ferembed.report import figures, pictures
@@ -23,6 +23,7 @@ from ferembed.report.matrix import difference_matrix
 from ferembed.report.single import sections
 from ferembed.runs import tables
 from ferembed.runs.assessment import Answers, Comparison, answer, compare_answers, judge
+from ferembed.storage import write_text
 
 if TYPE_CHECKING:
     from ferembed.auditing.copies.find import Copies
@@ -105,7 +106,7 @@ def write_comparison(
         "Training": lambda: [block for run in (first, second) for block in pictures.training_curves(run)],
     }
     lead = f"{comparison.images:,} faces of the split {comparison.split!r} of {faces.source or 'the data set'}"
-    write_page(out, page(f"{names[1]} against {names[0]}", sections(parts), lead=lead))
+    write_text(out, page(f"{names[1]} against {names[0]}", sections(parts), lead=lead))
     return comparison
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.bootstrap import RESAMPLES
-from ferembed.page import Section, page, row, write_page
+from ferembed.page import Section, page, row
 from ferembed.progress import progress
 from ferembed.recognizer.shipped import load
 from ferembed.report import faces as faces_of
@@ -20,6 +20,7 @@ from ferembed.report.audit import audit_summary
 from ferembed.report.matrix import confusion_matrix
 from ferembed.runs import tables
 from ferembed.runs.assessment import Evaluation, answer, judge
+from ferembed.storage import write_text
 
 if TYPE_CHECKING:
     from ferembed.auditing.copies.find import Copies
@@ -97,7 +98,7 @@ def write_report(
         "Training": lambda: pictures.training_curves(run),
     }
     lead = f"{evaluation.images:,} faces of the split {evaluation.split!r} of {faces.source or 'the data set'}"
-    write_page(out, page(f"Report of {Path(run).name}", sections(parts), lead=lead))
+    write_text(out, page(f"Report of {Path(run).name}", sections(parts), lead=lead))
     return evaluation
 
 

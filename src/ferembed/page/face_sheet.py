@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from importlib.resources import files
 from zlib import crc32
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.page.document import join, slug
-from ferembed.page.pictures import image_uri
+from ferembed.page.blocks import image_uri, join, render, slug
 
 
 class FaceSheet:
@@ -72,22 +69,22 @@ class FaceSheet:
             )
         below: Sequence[str | Markup] = [""] * len(numbers) if captions is None else captions
         framed = np.zeros(len(numbers), bool) if marked is None else np.asarray(marked, dtype=bool)
-        one = Markup(
-            '<div class="face{}"><i role="img" aria-label="{}" style="background-position:-{}px -{}px"></i>{}</div>'
-        )
-        return Markup('<div class="faces sheet-{}">{}</div>').format(
-            self.name,
-            join(
-                one.format(
-                    " marked" if mark else "",
-                    Markup(caption).striptags(),
-                    self.SHOWN * (number % self.columns),
-                    self.SHOWN * (number // self.columns),
-                    caption,
-                )
-                for number, caption, mark in zip(numbers.tolist(), below, framed, strict=True)
-            ),
-        )
+        faces = [
+            {
+                "left": self.SHOWN * (number % self.columns),
+                "top": self.SHOWN * (number // self.columns),
+                "caption": caption,
+                "marked": mark,
+            }
+            for number, caption, mark in zip(numbers.tolist(), below, framed.tolist(), strict=True)
+        ]
+        return render("faces.html", sheet=self.name, faces=faces)
+
+
+def face_grid(images: NDArray[np.uint8], captions: Sequence[str | Markup], name: str) -> Markup:
+    """Faces in a sheet of their own, each with its caption; shapes and ``name`` as for :class:`FaceSheet`."""
+    sheet = FaceSheet(images, name)
+    return join([sheet.style, sheet.faces(np.arange(len(images)), captions)])
 
 
 def _packed(images: NDArray[np.uint8], columns: int, side: int) -> NDArray[np.uint8]:
@@ -102,14 +99,6 @@ def _packed(images: NDArray[np.uint8], columns: int, side: int) -> NDArray[np.ui
     return np.ascontiguousarray(grid.reshape(rows * side, columns * side, *shape[2:]))
 
 
-_MAP = Markup("""<div class="map" tabindex="0" role="group" aria-label="{hint}">
-{picture}
-<div class="chosen {sheet}" aria-live="polite"><i hidden></i><span>{hint}</span></div>
-<script type="application/json">{data}</script>
-<script>{script}</script>
-</div>""")
-
-
 def face_map(picture: Markup, places: ArrayLike, sheet: FaceSheet, captions: Sequence[str]) -> Markup:
     """A picture whose points show their face and its caption.
 
@@ -118,7 +107,7 @@ def face_map(picture: Markup, places: ArrayLike, sheet: FaceSheet, captions: Seq
     Parameters
     ----------
     picture : Markup
-        What :func:`~ferembed.page.pictures.figure` gives.
+        What :func:`~ferembed.page.figure` gives.
     places : array-like of float, shape (n, 2)
         Shares of the picture's width from its left and of its height from its top.
     sheet : FaceSheet
@@ -127,11 +116,4 @@ def face_map(picture: Markup, places: ArrayLike, sheet: FaceSheet, captions: Seq
     """
     rounded = [[round(share, 5) for share in place] for place in np.asarray(places, dtype=np.float64).tolist()]
     data = {"places": rounded, "captions": list(captions), "columns": sheet.columns, "side": sheet.SHOWN}
-    script = files("ferembed.page").joinpath("map.js").read_text(encoding="utf-8")
-    return _MAP.format(
-        hint="Point at a face to see it, or choose one by the arrow keys.",
-        picture=picture,
-        sheet=f"sheet-{sheet.name}",
-        data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
-        script=Markup(script),
-    )
+    return render("map.html", picture=picture, sheet=f"sheet-{sheet.name}", data=data)
