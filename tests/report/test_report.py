@@ -15,7 +15,7 @@ from ferembed import DataError, Recognizer, StorageError, audit, drawn_faces, ev
 from ferembed.auditing.copies.find import find_copies
 from ferembed.data import load_folder
 from ferembed.models import Encoder, Network
-from ferembed.report.audit import audit_summary
+from ferembed.report.data_section import audit_summary
 from ferembed.runs.assessment import answer
 
 FACES = drawn_faces(420, image_size=32, label_noise=0.3, seed=2)
@@ -194,9 +194,11 @@ def test_copies_and_odd_pictures_are_looked_for_where_told_or_where_there_are_fe
     assert f"{odd.splits[0]}<br>row 0" in searched
     assert "were not searched for" not in searched
     assert "were not searched for" in Markup("").join(audit_summary(odd, answers, False))
-    monkeypatch.setattr("ferembed.report.audit.QUICK", 299)
+    monkeypatch.setattr("ferembed.report.data_section.QUICK", 299)
     assert "were not searched for" in Markup("").join(audit_summary(odd, answers))
-    monkeypatch.setattr("ferembed.report.audit.find_copies", lambda _: pytest.fail("copies are searched for again"))
+    monkeypatch.setattr(
+        "ferembed.report.data_section.find_copies", lambda _: pytest.fail("copies are searched for again")
+    )
     assert "were not searched for" not in Markup("").join(audit_summary(odd, answers, find_copies(odd)))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ferembed.storage import write_text
 
 if TYPE_CHECKING:
-    from ferembed.auditing.report import AuditReport
+    from ferembed.auditing.findings import AuditReport
     from ferembed.data.dataset import FaceDataset
 
 Cells = Iterable[object]

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.auditing.copies.find import Copies, find_copies
+from ferembed.auditing.findings import AuditReport, count_classes
 from ferembed.auditing.labels import find_label_issues
 from ferembed.auditing.lists import write_lists
 from ferembed.auditing.outliers import find_outliers
-from ferembed.auditing.pages import write_report
-from ferembed.auditing.report import AuditReport, count_classes
+from ferembed.auditing.sheets import write_report
 from ferembed.auditing.stages import Stages
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.resolution import as_asked

@@ -16,9 +16,8 @@ from ferembed.evaluation.bootstrap import RESAMPLES
 from ferembed.labels import place_of
 from ferembed.page import heading, note, page
 from ferembed.recognizer.shipped import load
-from ferembed.report import faces as faces_of
-from ferembed.report import figures, pictures
-from ferembed.report.audit import audit_summary
+from ferembed.report import cases, figures, pictures
+from ferembed.report.data_section import audit_summary
 from ferembed.report.matrix import difference_matrix
 from ferembed.report.single import sections
 from ferembed.runs import tables
@@ -94,10 +93,10 @@ def write_comparison(
         "Confidence": lambda: pictures.confidence(systems, ("vote",)),
         "Retrieval": lambda: [
             figures.drawn(tables.retrieval_table(judgements)),
-            *faces_of.neighbours(recognizers, systems, train, seed),
+            *cases.neighbours(recognizers, systems, train, seed),
         ],
         "Embedding map": lambda: _of_each(names, lambda name: pictures.embedding_map(systems[name], seed)),
-        "Surest mistakes": lambda: faces_of.mistakes_of_both(a, b, names),
+        "Surest mistakes": lambda: cases.mistakes_of_both(a, b, names),
         "Saliency": lambda: pictures.saliency(recognizers, systems),
         "Data": lambda: [
             note(f"Copies and doubtful labels are told from what {names[0]} learned and answers."),

@@ -14,9 +14,8 @@ from ferembed.evaluation.bootstrap import RESAMPLES
 from ferembed.page import Section, page, row
 from ferembed.progress import progress
 from ferembed.recognizer.shipped import load
-from ferembed.report import faces as faces_of
-from ferembed.report import figures, pictures
-from ferembed.report.audit import audit_summary
+from ferembed.report import cases, figures, pictures
+from ferembed.report.data_section import audit_summary
 from ferembed.report.matrix import confusion_matrix
 from ferembed.runs import tables
 from ferembed.runs.assessment import Evaluation, answer, judge
@@ -89,10 +88,10 @@ def write_report(
         "Confidence": lambda: pictures.confidence({"": answers}, tuple(answers.probabilities)),
         "Retrieval": lambda: [
             figures.drawn(tables.retrieval_table({"": evaluation})),
-            *faces_of.neighbours({"": recognizer}, {"": answers}, train, seed),
+            *cases.neighbours({"": recognizer}, {"": answers}, train, seed),
         ],
         "Embedding map": lambda: pictures.embedding_map(answers, seed),
-        "Surest mistakes": lambda: faces_of.mistakes(answers),
+        "Surest mistakes": lambda: cases.mistakes(answers),
         "Saliency": lambda: pictures.saliency({"": recognizer}, {"": answers}),
         "Data": lambda: audit_summary(faces, answers, copies),
         "Training": lambda: pictures.training_curves(run),

@@ -19,7 +19,7 @@ from ferembed.storage import write_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ferembed.auditing.report import AuditReport, Balance
+    from ferembed.auditing.findings import AuditReport, Balance
     from ferembed.data.dataset import FaceDataset
 
 SHOWN = 96
