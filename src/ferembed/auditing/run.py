@@ -15,7 +15,7 @@ from ferembed.auditing.findings import AuditReport, count_classes
 from ferembed.auditing.labels import find_label_issues
 from ferembed.auditing.lists import write_lists
 from ferembed.auditing.outliers import find_outliers
-from ferembed.auditing.sheets import write_report
+from ferembed.auditing.sheets import write_page
 from ferembed.auditing.stages import Stages
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.resolution import as_asked
@@ -99,7 +99,7 @@ def audit(
     if out is not None:
         write_json(Path(out) / "audit.json", report.to_dict())
         write_lists(report, faces, Path(out))
-        write_report(report, faces, Path(out) / "audit.html")
+        write_page(report, faces, Path(out) / "audit.html")
     return report
 
 
