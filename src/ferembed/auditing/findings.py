@@ -28,12 +28,6 @@ class Balance:
     classes: tuple[str, ...]
     counts: NDArray[np.int64]
 
-    @property
-    def ratio(self) -> float:
-        """How many times more faces the largest class has than the smallest one, in the first split."""
-        first = self.counts[0] if len(self.counts) else np.zeros(1)
-        return float(first.max() / first.min()) if first.min() else float("inf")
-
 
 def count_classes(faces: FaceDataset) -> Balance:
     """Count the faces of each class in each split.
@@ -64,7 +58,7 @@ class AuditReport:
     copies : Copies
     outliers : Outliers
     labels : LabelIssues or None
-        None where there was neither a recogniser nor probabilities to doubt labels with, or its embedding collapsed.
+        None where there was no recogniser to doubt labels with, or its embedding collapsed.
     collapsed : bool
         Whether the recogniser sees all faces at one point.
     """

@@ -26,9 +26,10 @@ def out_of_fold_softmax(
     *,
     groups: ArrayLike | None = None,
     weights: ArrayLike | None = None,
-    seed: int = 0,
 ) -> Floats:
     """Class probabilities of softmax regressions on the embeddings, each fitted without the rows it answers for.
+
+    The rows are divided into :data:`FOLDS` folds, fewer where a class has fewer groups.
 
     Parameters
     ----------
@@ -39,8 +40,6 @@ def out_of_fold_softmax(
         Rows of one group stay in one fold.
     weights : array-like of float, shape (n,), optional
         Of each row where it is fitted.
-    seed : int
-        Of the division into :data:`FOLDS` folds, fewer where a class has fewer groups.
 
     Returns
     -------
@@ -54,7 +53,7 @@ def out_of_fold_softmax(
     folds = min([FOLDS, *_groups_each(given, own)[1].tolist()])
     if folds < 2 or not len(given):
         return proba
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     with progress("Fitting without each fold", folds) as report:
         for done, (fitted, held) in enumerate(splitter.split(vectors, given, own), start=1):
             if len(np.unique(given[fitted])) > 1:

@@ -109,12 +109,12 @@ def write_page(report: AuditReport, faces: FaceDataset, path: Path) -> None:
     write_text(path, page("Audit", sections, f"{report.images:,} faces of {report.source or 'a data set'}."))
 
 
-def plot_balance(balance: Balance, ax: Axes | None = None) -> Axes:
+def plot_balance(balance: Balance) -> Axes:
     """Faces of each class, a panel of bars for each split."""
     from matplotlib.figure import Figure
 
     tall = 1 + (0.12 + 0.14 * len(balance.splits)) * len(balance.classes)
-    axes = ax if ax is not None else Figure(figsize=(7, tall), layout="constrained").add_subplot()
+    axes = Figure(figsize=(7, tall), layout="constrained").add_subplot()
     height = 0.8 / max(len(balance.splits), 1)
     colours = [COLOURS.get(name, COLOURS["neutral"]) for name in balance.classes]
     for place, (split, counts) in enumerate(zip(balance.splits, balance.counts, strict=True)):

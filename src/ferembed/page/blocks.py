@@ -67,13 +67,13 @@ def columns(*blocks: Markup) -> Markup:
     )
 
 
-def slug(*words: str) -> str:
+def slug(words: str) -> str:
     """An anchor made of words: lower case, with hyphens.
 
     >>> slug("Most confident mistakes")
     'most-confident-mistakes'
     """
-    return re.sub(r"\W+", "-", " ".join(words).lower()).strip("-")
+    return re.sub(r"\W+", "-", words.lower()).strip("-")
 
 
 def heading(text: str) -> Markup:
@@ -110,39 +110,34 @@ def table(
     return render("table.html", headings=headings, rows=rows, caption=caption, text=text, group=group)
 
 
-def figure(picture: Picture | Callable[[], Picture], caption: str, *, form: Literal["svg", "png"] = "svg") -> Markup:
+def figure(draw: Callable[[], Picture], caption: str, *, form: Literal["svg", "png"] = "svg") -> Markup:
     """A matplotlib picture, embedded.
 
     Parameters
     ----------
-    picture : Figure, SubFigure, Axes, or a function without arguments that draws and returns one
-        A function is called twice, for a light and a dark page; a finished picture stands on a white card in both.
+    draw : function
+        Draws and returns a Figure, SubFigure or Axes; it is called twice, for a light and a dark page.
     caption : str
         What it shows, also read out in its place.
     form : {"svg", "png"}
         SVG is sharp at any size; PNG is smaller for pictures with thousands of points or with photographs.
     """
-    if not callable(picture):
-        drawn = [("card", _saved(picture, form))]
-    else:
-        from matplotlib import rc_context
+    from matplotlib import rc_context
 
-        drawn = []
-        for theme, colours in (("light", LIGHT), ("dark", DARK)):
-            with rc_context(plot_theme(colours)):
-                drawn.append((theme, _saved(picture(), form)))
-    one = Markup('<img class="{}" src="{}" alt="{}">')
-    shown = join(one.format(kind, source, caption) for kind, source in drawn)
-    return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(shown, caption)
+    one, shown = Markup('<img class="{}" src="{}" alt="{}">'), []
+    for theme, colours in (("light", LIGHT), ("dark", DARK)):
+        with rc_context(plot_theme(colours)):
+            shown.append(one.format(theme, _saved(draw(), form), caption))
+    return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(join(shown), caption)
 
 
-def image_uri(image: NDArray[np.uint8], form: Literal["png", "webp"] = "png") -> str:
-    """An image of shape (h, w) or (h, w, 3) as a ``data:`` address."""
+def image_uri(image: NDArray[np.uint8]) -> str:
+    """An image of shape (h, w) or (h, w, 3) as a ``data:`` address of a WebP file."""
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(image).save(file, form, quality=82)
-    return _uri(file.getvalue(), f"image/{form}")
+    Image.fromarray(image).save(file, "webp", quality=82)
+    return _uri(file.getvalue(), "image/webp")
 
 
 def _saved(picture: Picture, form: str) -> str:

@@ -18,11 +18,9 @@ class FaceSheet:
     Parameters
     ----------
     images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
-        Larger faces are scaled down to ``side``.
+        Larger faces are scaled down to :attr:`SIDE`.
     name : str
         What the sheet holds, for those who read the page's source.
-    side : int
-        Pixels a face is stored with.
 
     Attributes
     ----------
@@ -36,28 +34,28 @@ class FaceSheet:
 
     COLUMNS = 64
     SHOWN = 72
+    SIDE = 48
+    """Height and width in pixels that a face is stored with."""
 
-    def __init__(self, images: NDArray[np.uint8], name: str = "faces", side: int = 48) -> None:
+    def __init__(self, images: NDArray[np.uint8], name: str) -> None:
         self._count = len(images)
         columns = max(1, min(self.COLUMNS, self._count))
         self.columns = columns
         width, height = self.SHOWN * columns, self.SHOWN * max(1, -(-self._count // columns))
-        picture = image_uri(_packed(images, columns, side), "webp")
+        picture = image_uri(_packed(images, columns, self.SIDE))
         self.name = f"{slug(name)}-{crc32(picture.encode()):08x}"
         self.style = Markup(
             "<style>.sheet-{} i {{ background-image: url({}); background-size: {}px {}px; }}</style>"
         ).format(self.name, picture, width, height)
 
-    def faces(
-        self, rows: ArrayLike, captions: Sequence[str | Markup] | None = None, *, marked: ArrayLike | None = None
-    ) -> Markup:
+    def faces(self, rows: ArrayLike, captions: Sequence[str | Markup], *, marked: ArrayLike | None = None) -> Markup:
         """Faces in a grid that wraps with the window.
 
         Parameters
         ----------
         rows : array-like of int, shape (m,)
             Numbers of faces in the sheet.
-        captions : sequence of m str or Markup, optional
+        captions : sequence of m str or Markup
             What stands beneath each.
         marked : array-like of bool, shape (m,), optional
             Faces with a coloured frame.
@@ -67,7 +65,6 @@ class FaceSheet:
             raise ValueError(
                 f"the sheet holds faces 0 to {self._count - 1}; asked for {numbers.min()}..{numbers.max()}."
             )
-        below: Sequence[str | Markup] = [""] * len(numbers) if captions is None else captions
         framed = np.zeros(len(numbers), bool) if marked is None else np.asarray(marked, dtype=bool)
         faces = [
             {
@@ -76,7 +73,7 @@ class FaceSheet:
                 "caption": caption,
                 "marked": mark,
             }
-            for number, caption, mark in zip(numbers.tolist(), below, framed.tolist(), strict=True)
+            for number, caption, mark in zip(numbers.tolist(), captions, framed.tolist(), strict=True)
         ]
         return render("faces.html", sheet=self.name, faces=faces)
 

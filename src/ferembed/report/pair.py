@@ -39,7 +39,6 @@ def write_comparison(
     copies: Copies | bool | None = None,
     views: Views = "single",
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> Comparison:
     """Write what tells two runs apart on one split into one HTML file that needs no network.
 
@@ -60,7 +59,7 @@ def write_comparison(
         The split to judge.
     copies
         As for :func:`write_report`.
-    views, resamples, seed
+    views, resamples
         As for :func:`ferembed.compare`.
 
     Raises
@@ -74,13 +73,11 @@ def write_comparison(
     recognizers = {name: load(run) for name, run in zip(names, (first, second), strict=True)}
     judged = faces.split(split)
     a, b = (answer(recognizer, judged, views=views) for recognizer in recognizers.values())
-    comparison = compare_answers(a, b, resamples=resamples, seed=seed)
+    comparison = compare_answers(a, b, resamples=resamples)
     b = _in_order(b, a.classes)
     votes = comparison.all_images["vote"]
     systems = dict(zip(names, (a, b), strict=True))
-    judgements = {
-        name: judge(recognizers[name], each, resamples=resamples, seed=seed) for name, each in systems.items()
-    }
+    judgements = {name: judge(recognizers[name], each, resamples=resamples) for name, each in systems.items()}
     train = faces.split("train") if "train" in faces.split_names else None
     parts: dict[str, Callable[[], list[Markup]]] = {
         "Figures": lambda: [
@@ -93,9 +90,9 @@ def write_comparison(
         "Confidence": lambda: pictures.confidence(systems, ("vote",)),
         "Retrieval": lambda: [
             figures.drawn(tables.retrieval_table(judgements)),
-            *cases.neighbours(recognizers, systems, train, seed),
+            *cases.neighbours(recognizers, systems, train),
         ],
-        "Embedding map": lambda: _of_each(names, lambda name: pictures.embedding_map(systems[name], seed)),
+        "Embedding map": lambda: _of_each(names, lambda name: pictures.embedding_map(systems[name])),
         "Surest mistakes": lambda: cases.mistakes_of_both(a, b, names),
         "Saliency": lambda: pictures.saliency(recognizers, systems),
         "Data": lambda: [

@@ -66,15 +66,15 @@ def confidence(answers: Mapping[str, Answers], voters: tuple[str, ...]) -> list[
     return [row(*diagrams, risk)]
 
 
-def embedding_map(answers: Answers, seed: int = 0) -> list[Markup]:
+def embedding_map(answers: Answers) -> list[Markup]:
     """The embedding on a plane by t-SNE, coloured by the true class, with misclassified faces set in."""
     count = len(answers.codes)
     if count < 4:
         return [note("A map needs four faces or more.")]
     if collapsed(answers.embeddings):
         return [note(COLLAPSED)]
-    rows = _drawn(count, seed)
-    points = project_embedding(answers.embeddings[rows], seed=seed)
+    rows = _drawn(count)
+    points = project_embedding(answers.embeddings[rows])
     names = np.array(answers.classes)
     truth, predicted = names[answers.codes[rows]], names[answers.predicted()[rows]]
     images, sure = answers.faces.images[rows], answers.probabilities["vote"][rows].max(axis=1)
@@ -146,7 +146,7 @@ def _cases(recognizers: Mapping[str, Recognizer], faces: FaceDataset, voter: str
 
 def _pair(recognizer: Recognizer, name: str, answers: Answers) -> list[Markup]:
     """Why two faces of different classes are alike to the recogniser: the most alike of those on the map."""
-    rows = _drawn(len(answers.codes), 0)
+    rows = _drawn(len(answers.codes))
     codes, embeddings = answers.codes[rows], answers.embeddings[rows]
     alike = np.where(codes[:, None] != codes[None], embeddings @ embeddings.T, -np.inf)
     a, b = np.unravel_index(alike.argmax(), alike.shape)
@@ -166,9 +166,9 @@ def _pair(recognizer: Recognizer, name: str, answers: Answers) -> list[Markup]:
     return [figure(lambda: plot_similarity_saliency(pair, signed=True), caption, form="png")]
 
 
-def _drawn(count: int, seed: int) -> NDArray[np.int64]:
+def _drawn(count: int) -> NDArray[np.int64]:
     """Up to :data:`MAPPED` rows, in order."""
-    return np.sort(np.random.default_rng(seed).permutation(count)[:MAPPED])
+    return np.sort(np.random.default_rng(0).permutation(count)[:MAPPED])
 
 
 def _reliability(answers: Answers, name: str) -> Markup:

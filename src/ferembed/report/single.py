@@ -35,7 +35,6 @@ def write_report(
     copies: Copies | bool | None = None,
     views: Views = "single",
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> Evaluation:
     """Write all there is to see of a run on one split into one HTML file that needs no network.
 
@@ -57,7 +56,7 @@ def write_report(
         Near copies in ``faces``, as :func:`ferembed.auditing.copies.find.find_copies` finds them, to be shown too; or
         whether to look for them, and for odd pictures, now: by default where there are 15,000 faces or fewer, which
         takes less than a minute.
-    views, resamples, seed
+    views, resamples
         As for :func:`ferembed.evaluate`; 1 resample or more.
 
     Returns
@@ -74,7 +73,7 @@ def write_report(
     """
     recognizer = load(run)
     answers = answer(recognizer, faces.split(split), views=views)
-    evaluation = judge(recognizer, answers, resamples=resamples, seed=seed)
+    evaluation = judge(recognizer, answers, resamples=resamples)
     vote = evaluation.all_images["vote"]
     train = faces.split("train") if "train" in faces.split_names else None
     parts: dict[str, Callable[[], list[Markup]]] = {
@@ -88,9 +87,9 @@ def write_report(
         "Confidence": lambda: pictures.confidence({"": answers}, tuple(answers.probabilities)),
         "Retrieval": lambda: [
             figures.drawn(tables.retrieval_table({"": evaluation})),
-            *cases.neighbours({"": recognizer}, {"": answers}, train, seed),
+            *cases.neighbours({"": recognizer}, {"": answers}, train),
         ],
-        "Embedding map": lambda: pictures.embedding_map(answers, seed),
+        "Embedding map": lambda: pictures.embedding_map(answers),
         "Surest mistakes": lambda: cases.mistakes(answers),
         "Saliency": lambda: pictures.saliency({"": recognizer}, {"": answers}),
         "Data": lambda: audit_summary(faces, answers, copies),

@@ -45,14 +45,11 @@ class Alignment(NamedTuple):
         Structural Similarity", 2004). Over the whole picture one strong edge would do, and drawings of two persons or
         two stretches of one wall have it in common; two crops of one photo agree everywhere. Windows that show nothing
         but noise agree in nothing, and count. 0 where the coarse steps came to nothing.
-    overlap : ndarray of float32
-        Share of the second picture that the first one covers, 0 to 1.
     poses : Poses
         How the second picture lies in the first.
     """
 
     detail: Floats
-    overlap: Floats
     poses: Poses
 
 
@@ -70,12 +67,12 @@ def align(first: Floats, second: Floats, poses: Poses) -> Alignment:
     Alignment
     """
     if not len(first):
-        return Alignment(np.zeros(0, np.float32), np.zeros(0, np.float32), poses)
+        return Alignment(np.zeros(0, np.float32), poses)
     poses, correlation = _refined(first, second, poses, *_COARSE)
     rows = np.flatnonzero(correlation >= PROMISING)
-    detail, overlap = np.zeros((2, len(first)), np.float32)
+    detail = np.zeros(len(first), np.float32)
     if not len(rows):
-        return Alignment(detail, overlap, poses)
+        return Alignment(detail, poses)
     first, second = first[rows], second[rows]
     fine, _ = _refined(first, second, Poses(poses.centre[rows], poses.scale[rows]), *_FINE)
     poses.centre[rows], poses.scale[rows] = fine
@@ -85,8 +82,7 @@ def align(first: Floats, second: Floats, poses: Poses) -> Alignment:
     band = _blurred(second, BAND[0]) - _blurred(second, BAND[1])
     within = (np.abs(grid) <= MIDDLE - _MARGIN).astype(np.float32)  # Blurs meet what is not in the picture at its rim.
     detail[rows] = _agreement(sharp - smooth, band, covered * within[:, None] * within)
-    overlap[rows] = covered.mean(axis=(1, 2))
-    return Alignment(detail, overlap, poses)
+    return Alignment(detail, poses)
 
 
 def _refined(first: Floats, second: Floats, poses: Poses, blur: float, every: int, steps: int) -> tuple[Poses, Floats]:
