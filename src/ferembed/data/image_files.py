@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.data.errors import DataError, fault
-from ferembed.data.images import UndecodableImage, is_blank, pixel_hash, read_image, read_images
+from ferembed.data.images import is_blank, pixel_hash, read_image
 from ferembed.progress import progress
 
 CHUNK = 256
@@ -113,10 +113,11 @@ class ImageFiles:
         return (self[row] for row in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        try:
-            images = read_images(self.paths, image_size=self.image_size, colour=self.colour)
-        except UndecodableImage as error:
-            raise self._named(error, self._rows[error.place]) from error
+        images = np.empty(self.shape, np.uint8)
+        with ThreadPoolExecutor() as pool, progress("Decoding images", len(self)) as report:
+            for place, image in enumerate(pool.map(self._read, self._rows)):
+                images[place] = image
+                report(place + 1)
         return images if dtype is None else images.astype(dtype)
 
     def subset(self, rows: ArrayLike) -> ImageFiles:
@@ -162,10 +163,9 @@ class ImageFiles:
         try:
             return read_image(str(self._paths[row]), image_size=self.image_size, colour=self.colour)
         except DataError as error:
-            raise self._named(error, row) from error
-
-    def _named(self, error: DataError, row: np.int64) -> DataError:
-        return error if self._listing is None else self._listing.fault(int(row), str(error))
+            if self._listing is None:
+                raise
+            raise self._listing.fault(int(row), str(error)) from error
 
 
 class _Facts:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.data.errors import DataError
-from ferembed.progress import progress
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,14 +27,6 @@ BLANK_SPAN = 4
 
 LUMA = (0.299, 0.587, 0.114)
 """What red, green and blue count for in grey (ITU-R BT.601)."""
-
-
-class UndecodableImage(DataError):
-    """One of many image files cannot be decoded; ``place`` is its place among them, from 0."""
-
-    def __init__(self, problem: str, place: int) -> None:
-        super().__init__(problem)
-        self.place = place
 
 
 def read_image(path: str | os.PathLike[str], *, image_size: int = 48, colour: bool = False) -> NDArray[np.uint8]:
@@ -144,25 +133,6 @@ def _spans(image: Image) -> list[tuple[float, float]]:
     """The least and the largest level of each channel."""
     extrema: Any = image.getextrema()
     return list(extrema) if isinstance(extrema[0], tuple) else [extrema]
-
-
-def read_images(paths: Sequence[str] | NDArray[np.str_], *, image_size: int, colour: bool) -> NDArray[np.uint8]:
-    """Many image files in their order, as :func:`read_image` reads each; raises UndecodableImage at the first bad one.
-
-    The shape is (n, image_size, image_size), with a last axis of 3 where ``colour`` is wanted.
-    """
-    images = np.empty((len(paths), image_size, image_size, *([3] if colour else [])), dtype=np.uint8)
-    done = 0
-    with ThreadPoolExecutor() as pool, progress("Decoding images", len(paths)) as report:
-        try:
-            for image in pool.map(lambda path: read_image(path, image_size=image_size, colour=colour), paths):
-                images[done] = image
-                done += 1
-                report(done)
-        except DataError as error:
-            pool.shutdown(cancel_futures=True)
-            raise UndecodableImage(str(error), place=done) from error
-    return images
 
 
 def is_blank(images: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ferembed.data.dataset import SPLITS, DataError, FaceDataset
 from ferembed.data.image_files import ImageFiles
-from ferembed.data.images import SUFFIXES, read_images
+from ferembed.data.images import SUFFIXES
 from ferembed.data.readers.naming import SPLIT_NAMES, class_name, class_order, known_names, split_name
 from ferembed.data.readers.sources import reader
 
@@ -108,9 +108,9 @@ def load_folder(
     found = [name for file in files if (name := names[file.label]) is not None]
     order = class_order(found, classes)
     paths = np.array([str(file.path) for file in files])
-    read = read_images if in_memory else ImageFiles
+    images = ImageFiles(paths, image_size=image_size, colour=colour)
     return FaceDataset(
-        images=read(paths, image_size=image_size, colour=colour),
+        images=np.asarray(images) if in_memory else images,
         labels=np.array([order.index(name) for name in found]),
         classes=order,
         splits=np.array(SPLITS)[[file.split for file in files]],
