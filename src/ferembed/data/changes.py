@@ -15,45 +15,33 @@ Ids = NDArray[np.int64]
 
 
 class Findings(Protocol):
-    """A list of an audit that can be taken out of a data set."""
+    """A list of an audit that can be taken out of a data set: the ids of the faces to take out."""
 
     @property
-    def unwanted(self) -> Ids:
-        """Ids of the faces to take out."""
-        ...
+    def unwanted(self) -> Ids: ...
 
 
 class CopiesFound(Protocol):
-    """The copies that an audit found."""
+    """The copies that an audit found: faces that have one, their photo, and those with one in a later split."""
 
     @property
-    def ids(self) -> Ids:
-        """Faces that have one."""
-        ...
+    def ids(self) -> Ids: ...
 
     @property
-    def groups(self) -> Ids:
-        """The photo that each shows."""
-        ...
+    def groups(self) -> Ids: ...
 
     @property
-    def leaking(self) -> Ids:
-        """Ids of the faces with a copy in a later split."""
-        ...
+    def leaking(self) -> Ids: ...
 
 
 class Relabelling(Protocol):
-    """Labels that an audit suggests."""
+    """Labels that an audit suggests: faces, and the class name of each."""
 
     @property
-    def ids(self) -> Ids:
-        """Faces."""
-        ...
+    def ids(self) -> Ids: ...
 
     @property
-    def suggested(self) -> NDArray[np.str_]:
-        """The class name of each."""
-        ...
+    def suggested(self) -> NDArray[np.str_]: ...
 
 
 def rows_without(ids: Ids, unwanted: ArrayLike | Findings) -> NDArray[np.bool_]:

@@ -43,7 +43,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[st
                         yield number, [cells[place].strip() for place in places]
                 elif line.strip():
                     short = len(cells) < len(names)
-                    hint = "; the file is cut off here: fetch it again" if short and line[-1] not in "\r\n" else ""
+                    hint = "; the file may be cut off here" if short and line[-1] not in "\r\n" else ""
                     problem = f"the row has {len(cells)} cells, not {len(names)}{hint}"
                     raise fault(path, number, names[len(cells) if short else -1], problem)
         except (csv.Error, UnicodeDecodeError) as error:

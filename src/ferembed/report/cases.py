@@ -12,7 +12,6 @@ from ferembed.auditing.lists import Places
 from ferembed.data.dataset import FaceDataset
 from ferembed.evaluation.sheets import surest_mistakes
 from ferembed.page import FaceSheet, columns, face_grid, heading, join, note, render
-from ferembed.probability import most_probable
 from ferembed.recognizer import Recognizer
 from ferembed.recognizer.encoding import seen_by
 from ferembed.runs.assessment import Answers
@@ -24,20 +23,15 @@ QUERIES_PER_CLASS = 2
 
 def mistakes(answers: Answers) -> list[Markup]:
     """The faces that the vote names wrongly with the highest confidence, surest first."""
-    proba = answers.probabilities["vote"]
+    proba, classes = answers.probabilities["vote"], answers.classes
     rows = surest_mistakes(proba, answers.codes)
     if not rows.size:
         return [note("The vote names every face rightly.")]
-    shown = rows[:MISTAKES]
-    one, places = Markup("{} {}<br>is {}<br>{}"), Places(answers.faces)
+    shown, named, sure = rows[:MISTAKES], answers.predicted(), proba.max(axis=1)
+    one, places = Markup("{} {:.0%}<br>is {}<br>{}"), Places(answers.faces)
     captions = [
-        one.format(
-            answers.classes[named],
-            f"{proba[row].max():.0%}",
-            answers.classes[answers.codes[row]],
-            places.name(answers.faces.ids[row]),
-        )
-        for row, named in zip(shown, most_probable(proba[shown]), strict=True)
+        one.format(classes[named[row]], sure[row], classes[answers.codes[row]], places.name(answers.faces.ids[row]))
+        for row in shown
     ]
     wrong = f"{len(rows):,} of {len(proba):,} faces are named wrongly; these {len(shown)} with the highest confidence."
     return [note(wrong), face_grid(answers.faces.images[shown], captions, "mistakes")]
@@ -45,41 +39,27 @@ def mistakes(answers: Answers) -> list[Markup]:
 
 def mistakes_of_both(first: Answers, second: Answers, names: Sequence[str]) -> list[Markup]:
     """The faces that only one of two systems' votes names wrongly, side by side, and those that both do."""
-    answers = first, second
-    named = [each.predicted() for each in answers]
-    sure = [each.probabilities["vote"].max(axis=1) for each in answers]
-    wrong = [each != first.codes for each in named]
+    classes, codes, places = first.classes, first.codes, Places(first.faces)
+    a, b = (each.predicted() for each in (first, second))
+    sure_a, sure_b = (each.probabilities["vote"].max(axis=1) for each in (first, second))
     groups = {
-        f"Only {names[0]} is wrong": (wrong[0] & ~wrong[1], sure[0]),
-        f"Only {names[1]} is wrong": (wrong[1] & ~wrong[0], sure[1]),
-        "Both are wrong": (wrong[0] & wrong[1], np.minimum(*sure)),
+        f"Only {names[0]} is wrong": ((a != codes) & (b == codes), sure_a),
+        f"Only {names[1]} is wrong": ((a == codes) & (b != codes), sure_b),
+        "Both are wrong": ((a != codes) & (b != codes), np.minimum(sure_a, sure_b)),
     }
-    one, places = Markup("is {}<br>{} {}<br>{} {}<br>{}"), Places(first.faces)
-    blocks = []
+    one, blocks = Markup("is {}<br>{} {:.0%}<br>{} {:.0%}<br>{}"), []
     for title, (chosen, confidence) in groups.items():
         rows = np.flatnonzero(chosen)
         rows = rows[np.argsort(-confidence[rows], kind="stable")]
         few = f"; the {MISTAKES} surest:" if len(rows) > MISTAKES else "."
         shown, told = rows[:MISTAKES], note(f"{len(rows):,} of {len(chosen):,} faces{few}")
-        captions = [
-            one.format(
-                first.classes[first.codes[row]],
-                *(
-                    each
-                    for code, share in zip(named, sure, strict=True)
-                    for each in _answer(first, code[row], share[row])
-                ),
-                places.name(first.faces.ids[row]),
-            )
-            for row in shown
-        ]
+        captions = []
+        for row in shown:
+            both = classes[a[row]], sure_a[row], classes[b[row]], sure_b[row]
+            captions.append(one.format(classes[codes[row]], *both, places.name(first.faces.ids[row])))
         blocks.append(join([heading(title), told, face_grid(first.faces.images[shown], captions, "mistakes")]))
     legend = f"Beneath each face: what it is, what {names[0]} calls it and what {names[1]} does, with their confidence."
     return [note(legend), columns(blocks[0], blocks[1]), blocks[2]]
-
-
-def _answer(answers: Answers, code: int, share: float) -> tuple[str, str]:
-    return answers.classes[code], f"{share:.0%}"
 
 
 def neighbours(

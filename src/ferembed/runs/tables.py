@@ -60,9 +60,9 @@ class FigureTable:
     @property
     def lines(self) -> list[list[str | Cell]]:
         """The rows, with the name of a group only in its first one."""
-        names = [None, *(row[0] for row in self.rows)]
-        repeated = [self.text > 1 and row[0] == above for row, above in zip(self.rows, names, strict=False)]
-        return [["", *row[1:]] if same else row for row, same in zip(self.rows, repeated, strict=True)]
+        rows = self.rows
+        repeated = [self.text > 1 and place > 0 and row[0] == rows[place - 1][0] for place, row in enumerate(rows)]
+        return [["", *row[1:]] if same else row for row, same in zip(rows, repeated, strict=True)]
 
 
 def voters_table(evaluation: Evaluation) -> FigureTable:
