@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 import ferembed as fe
 from ferembed import progress as progress_module
 from ferembed.auditing import audit, count_classes, find_label_issues, find_outliers, outliers, run
+from ferembed.auditing.as_html import plot_balance
 from ferembed.auditing.copies import candidates
 from ferembed.auditing.copies import find as copies
-from ferembed.auditing.sheets import plot_balance
 from ferembed.cli import app
 from ferembed.data import DataError, FaceDataset, drawn_faces
 from ferembed.data.image_files import ImageFiles

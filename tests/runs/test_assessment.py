@@ -14,7 +14,7 @@ from ferembed.evaluation import evaluate_probabilities, evaluate_retrieval
 from ferembed.evaluation.wording import COLLAPSED
 from ferembed.models import Encoder, Network
 from ferembed.report import figures
-from ferembed.runs import tables
+from ferembed.runs import figure_tables
 from ferembed.runs.assessment import answer, judge
 
 FACES = drawn_faces(350, image_size=32, seed=4)
@@ -112,7 +112,7 @@ def test_a_comparison_is_of_the_same_faces(recognizer):
     assert gap.interval.low < gap.difference < gap.interval.high
     shown = Console(record=True, width=120)
     shown.print(comparison_tables(compared, ["one", "two"])[-1])
-    page = figures.drawn(tables.comparison_tables(compared, ["one", "two"])[-1])
+    page = figures.drawn(figure_tables.comparison_tables(compared, ["one", "two"])[-1])
     text = shown.export_text()
     for metrics in (first.retrieval, second.retrieval_without_copies):
         for value in (f"{metrics.recall_at_1:.1%}", f"{metrics.map_at_r:.1%}", f"{metrics.silhouette:.3f}"):
@@ -153,7 +153,7 @@ def test_a_collapsed_embedding_is_named_where_its_figures_are(recognizer):
     assert evaluation.to_dict()["retrieval"]["collapsed"]
     assert evaluation.retrieval.recall_at_10 == 0
     assert evaluation_tables(evaluation)[-1].caption.startswith(COLLAPSED)
-    assert COLLAPSED in figures.drawn(tables.retrieval_table({"": evaluation}))
+    assert COLLAPSED in figures.drawn(figure_tables.retrieval_table({"": evaluation}))
     compared = compare(recognizer, fallen, TEST, resamples=20)
     assert comparison_tables(compared, ["one", "two"])[-1].caption.startswith(f"two: {COLLAPSED}")
     assert compared.retrieval.differences["recall_at_1"].difference == -compared.retrieval.first.recall_at_1
@@ -162,7 +162,7 @@ def test_a_collapsed_embedding_is_named_where_its_figures_are(recognizer):
 def test_a_healthy_embedding_is_not_named_collapsed(recognizer):
     evaluation = evaluate(recognizer, TEST, resamples=0)
     assert not evaluation.retrieval.collapsed
-    assert "collapsed" not in tables.retrieval_table({"": evaluation}).caption
+    assert "collapsed" not in figure_tables.retrieval_table({"": evaluation}).caption
 
 
 def test_what_cannot_be_judged_is_told(recognizer):

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.auditing.as_html import write_page
 from ferembed.auditing.copies.find import Copies, find_copies
 from ferembed.auditing.findings import AuditReport, count_classes
 from ferembed.auditing.labels import find_label_issues
 from ferembed.auditing.lists import write_lists
 from ferembed.auditing.outliers import find_outliers
-from ferembed.auditing.sheets import write_page
 from ferembed.auditing.stages import Stages
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.resolution import as_asked

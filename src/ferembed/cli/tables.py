@@ -12,9 +12,9 @@ from rich.text import Text
 
 from ferembed.evaluation.wording import voter_name
 from ferembed.probability import most_probable
-from ferembed.runs import tables
+from ferembed.runs import figure_tables
 from ferembed.runs.assessment import Comparison, Evaluation
-from ferembed.runs.tables import Cell, FigureTable
+from ferembed.runs.figure_tables import Cell, FigureTable
 from ferembed.training import Recipe
 
 
@@ -32,7 +32,7 @@ def metrics_table(evaluation: Evaluation) -> Table:
     notes = [f"{evaluation.images} images{views}, {copies}", f"primary: {evaluation.primary}"]
     if evaluation.calibrated_here:
         notes.append("temperatures and vote weights were fitted on these images")
-    voters = tables.voters_table(evaluation)
+    voters = figure_tables.voters_table(evaluation)
     table = Table(title=voters.title, caption=f"{'; '.join(notes)}.\n{voters.caption}")
     table.add_column("figure", no_wrap=True)
     for group, voter, *_ in voters.rows:
@@ -45,13 +45,16 @@ def metrics_table(evaluation: Evaluation) -> Table:
 def evaluation_tables(evaluation: Evaluation, voter: str = "vote") -> list[Table]:
     """The figures of each voter, of each class by one of them, and of retrieval."""
     title = f"{evaluation.split}: each class by the {voter_name(voter)}"
-    others = tables.classes_table(evaluation.all_images[voter], title), tables.retrieval_table({"": evaluation})
+    others = (
+        figure_tables.classes_table(evaluation.all_images[voter], title),
+        figure_tables.retrieval_table({"": evaluation}),
+    )
     return [metrics_table(evaluation), *map(_drawn, others)]
 
 
 def comparison_tables(comparison: Comparison, names: Sequence[str]) -> list[Table]:
     """Both systems, their differences and McNemar's test, then retrieval; without the intervals of either alone."""
-    return [_drawn(table, intervals=False) for table in tables.comparison_tables(comparison, names)]
+    return [_drawn(table, intervals=False) for table in figure_tables.comparison_tables(comparison, names)]
 
 
 def _drawn(figures: FigureTable, intervals: bool = True) -> Table:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from ferembed.auditing.as_html import Sheets, class_counts, copy_counts
 from ferembed.auditing.copies.find import Copies, find_copies
 from ferembed.auditing.labels import find_label_issues
 from ferembed.auditing.outliers import find_outliers
-from ferembed.auditing.sheets import Sheets, class_counts, copy_counts
 from ferembed.data.dataset import FaceDataset
 from ferembed.page import heading, note
 from ferembed.runs.assessment import Answers

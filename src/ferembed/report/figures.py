@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ferembed.page import note, paragraph, table
 from ferembed.runs.assessment import Evaluation
-from ferembed.runs.tables import Cell, FigureTable
+from ferembed.runs.figure_tables import Cell, FigureTable
 
 
 def drawn(figures: FigureTable) -> Markup:

@@ -20,7 +20,7 @@ from ferembed.report import cases, figures, pictures
 from ferembed.report.data_section import audit_summary
 from ferembed.report.matrix import difference_matrix
 from ferembed.report.single import sections
-from ferembed.runs import tables
+from ferembed.runs import figure_tables
 from ferembed.runs.assessment import Answers, Comparison, answer, compare_answers, judge
 from ferembed.storage import write_text
 
@@ -81,15 +81,15 @@ def write_comparison(
     train = faces.split("train") if "train" in faces.split_names else None
     parts: dict[str, Callable[[], list[Markup]]] = {
         "Figures": lambda: [
-            *([] if comparison.copies else [note(tables.NO_COPIES)]),
-            *map(figures.drawn, tables.comparison_tables(comparison, names)),
+            *([] if comparison.copies else [note(figure_tables.NO_COPIES)]),
+            *map(figures.drawn, figure_tables.comparison_tables(comparison, names)),
             *_of_each(names, lambda name: figures.provenance(judgements[name], recognizers[name].info)),
         ],
         "Confusion matrix": lambda: [difference_matrix(a, b, names)],
         "Classes": lambda: [pictures.class_bars({names[0]: votes.first, names[1]: votes.second})],
         "Confidence": lambda: pictures.confidence(systems, ("vote",)),
         "Retrieval": lambda: [
-            figures.drawn(tables.retrieval_table(judgements)),
+            figures.drawn(figure_tables.retrieval_table(judgements)),
             *cases.neighbours(recognizers, systems, train),
         ],
         "Embedding map": lambda: _of_each(names, lambda name: pictures.embedding_map(systems[name])),

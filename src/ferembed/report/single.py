@@ -17,7 +17,7 @@ from ferembed.recognizer.shipped import load
 from ferembed.report import cases, figures, pictures
 from ferembed.report.data_section import audit_summary
 from ferembed.report.matrix import confusion_matrix
-from ferembed.runs import tables
+from ferembed.runs import figure_tables
 from ferembed.runs.assessment import Evaluation, answer, judge
 from ferembed.storage import write_text
 
@@ -79,14 +79,14 @@ def write_report(
     parts: dict[str, Callable[[], list[Markup]]] = {
         "Figures": lambda: [
             figures.headline(evaluation),
-            figures.drawn(tables.voters_table(evaluation)),
+            figures.drawn(figure_tables.voters_table(evaluation)),
             *figures.provenance(evaluation, recognizer.info),
         ],
         "Confusion matrix": lambda: [confusion_matrix(answers)],
-        "Classes": lambda: [row(figures.drawn(tables.classes_table(vote)), pictures.class_bars(vote))],
+        "Classes": lambda: [row(figures.drawn(figure_tables.classes_table(vote)), pictures.class_bars(vote))],
         "Confidence": lambda: pictures.confidence({"": answers}, tuple(answers.probabilities)),
         "Retrieval": lambda: [
-            figures.drawn(tables.retrieval_table({"": evaluation})),
+            figures.drawn(figure_tables.retrieval_table({"": evaluation})),
             *cases.neighbours({"": recognizer}, {"": answers}, train),
         ],
         "Embedding map": lambda: pictures.embedding_map(answers),

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.data.csv_files import column_names, read_rows, shown, whole_number
 from ferembed.data.dataset import SPLITS, DataError, FaceDataset
 from ferembed.data.errors import fault
 from ferembed.data.readers._cache import Arrays, cached
 from ferembed.data.readers.naming import USAGES
 from ferembed.data.readers.sources import Source, reader
-from ferembed.data.tables import column_names, read_rows, shown, whole_number
 from ferembed.labels import FER2013_CLASSES
 from ferembed.progress import progress
 

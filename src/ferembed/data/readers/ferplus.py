@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ferembed.data.csv_files import read_rows, shown, whole_number
 from ferembed.data.dataset import SPLITS, DataError, FaceDataset
 from ferembed.data.errors import fault
 from ferembed.data.readers.naming import USAGES
-from ferembed.data.tables import read_rows, shown, whole_number
 from ferembed.labels import FERPLUS_CLASSES
 
 VOTE_COLUMNS: tuple[str, ...] = (

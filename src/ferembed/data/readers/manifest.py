@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ferembed.data.csv_files import column_names, column_places, read_rows
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.errors import fault
 from ferembed.data.image_files import ImageFiles, Listing
 from ferembed.data.readers.naming import SPLIT_NAMES, ClassNames, class_name, class_order, known_names, split_name
 from ferembed.data.readers.sources import Source, reader
-from ferembed.data.tables import column_names, column_places, read_rows
 
 COLUMNS: tuple[str, ...] = ("path", "label", "split")
 PARQUET_SUFFIXES: tuple[str, ...] = (".parquet", ".pq")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from ferembed.data.tables import read_rows
+from ferembed.data.csv_files import read_rows
 from ferembed.estimators.answers import Labels, answers_of, finite_softmax, in_order
 from ferembed.probability import Floats, as_probabilities, most_probable
 

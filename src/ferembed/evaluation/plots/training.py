@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.data.tables import column_names, read_rows
+from ferembed.data.csv_files import column_names, read_rows
 from ferembed.evaluation.plots.canvas import MARKERS, axes_or_new, dress_line, figure_or_place, legend_above, plain
 
 if TYPE_CHECKING:
