@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ferembed.evaluation.wording import voter_name
 from ferembed.probability import most_probable
 from ferembed.runs import figure_tables
 from ferembed.runs.assessment import Comparison, Evaluation
@@ -42,14 +41,10 @@ def metrics_table(evaluation: Evaluation) -> Table:
     return table
 
 
-def evaluation_tables(evaluation: Evaluation, voter: str = "vote") -> list[Table]:
-    """The figures of each voter, of each class by one of them, and of retrieval."""
-    title = f"{evaluation.split}: each class by the {voter_name(voter)}"
-    others = (
-        figure_tables.classes_table(evaluation.all_images[voter], title),
-        figure_tables.retrieval_table({"": evaluation}),
-    )
-    return [metrics_table(evaluation), *map(_drawn, others)]
+def evaluation_tables(evaluation: Evaluation) -> list[Table]:
+    """The figures of each voter, those of each class by the vote, and how the embedding retrieves."""
+    classes = figure_tables.classes_table(evaluation.all_images["vote"], f"{evaluation.split}: each class by the vote")
+    return [metrics_table(evaluation), _drawn(classes), _drawn(figure_tables.retrieval_table({"": evaluation}))]
 
 
 def comparison_tables(comparison: Comparison, names: Sequence[str]) -> list[Table]:
