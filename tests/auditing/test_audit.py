@@ -188,6 +188,12 @@ def test_two_faces_that_are_copies_do_not_make_a_class_that_can_be_judged():
     assert audit(twice, Plain()).labels.unjudged == ("happy",)
 
 
+def test_probabilities_serve_in_place_of_a_recogniser():
+    proba = np.eye(7)[FACES.labels] * 0.8 + 0.2 / 7
+    proba[7] = np.roll(proba[7], 1)
+    assert audit(FACES, probabilities=proba).labels.ids.tolist() == [7]
+
+
 def test_a_face_like_no_other_is_unusual():
     faces = drawn_faces(400)
     images = np.array(faces.images)

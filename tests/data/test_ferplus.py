@@ -7,27 +7,39 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferembed.data import DataError, ferplus_labels, load_fer2013, vote_distributions
+from ferembed.data import VOTE_MODES, DataError, ferplus_labels, load_fer2013, vote_distributions
 from ferembed.labels import FERPLUS_CLASSES
 
 UNKNOWN = 8  # the first of the two answers that name no emotion
 
 
-def naive(counts: list[int]) -> list[float]:
+def naive(counts: list[int], mode: str) -> list[float]:
     """One row, step by step, as the paper and its published reader go about it."""
     votes = [count if count > 1 else 0 for count in counts]
     total, chosen = sum(votes), {}
-    left = dict(enumerate(votes))
-    while sum(chosen.values()) < 0.75 * total and len(chosen) < 3:
-        peak = max(left.values())
-        tied = [i for i in sorted(left) if left[i] == peak]
-        for i in tied:
-            if i < UNKNOWN:
-                chosen[i] = left.pop(i)
-        if tied[-1] >= UNKNOWN:
-            break
-    if sum(chosen.values()) <= total / 2 or len(chosen) > 3:
-        chosen = {}
+    if mode == "majority":
+        best = max(range(10), key=lambda i: votes[i])
+        if votes[best] > total / 2:
+            chosen = {best: votes[best]}
+    elif mode == "multi_target":
+        chosen = {i: v for i, v in enumerate(votes) if v > 0 and v / total >= 0.3}
+        if sum(chosen.values()) <= total / 2:
+            chosen = {}
+        if chosen and max(chosen, key=lambda i: (chosen[i], -i)) >= UNKNOWN:
+            chosen = {}
+        chosen = dict.fromkeys(chosen, 1)
+    else:
+        left = dict(enumerate(votes))
+        while sum(chosen.values()) < 0.75 * total and len(chosen) < 3:
+            peak = max(left.values())
+            tied = [i for i in sorted(left) if left[i] == peak]
+            for i in tied:
+                if i < UNKNOWN:
+                    chosen[i] = left.pop(i)
+            if tied[-1] >= UNKNOWN:
+                break
+        if sum(chosen.values()) <= total / 2 or len(chosen) > 3:
+            chosen = {}
     weights = [float(chosen.get(i, 0)) for i in range(UNKNOWN)]
     return [w / sum(weights) for w in weights] if sum(weights) else weights
 
@@ -42,33 +54,42 @@ opinions = st.lists(st.integers(0, 9), min_size=1, max_size=5).flatmap(
 )
 
 
+@pytest.mark.parametrize("mode", VOTE_MODES)
 @settings(max_examples=150)
 @given(rows=st.lists(opinions, min_size=1, max_size=30))
-def test_distributions_agree_with_the_rules_row_by_row(rows):
-    expected = np.array([naive(row) for row in rows])
-    np.testing.assert_allclose(vote_distributions(rows), expected, atol=1e-6)
+def test_modes_agree_with_the_rules_row_by_row(mode, rows):
+    expected = np.array([naive(row, mode) for row in rows])
+    np.testing.assert_allclose(vote_distributions(rows, mode), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("counts", "expected"),
+    ("counts", "mode", "expected"),
     [
-        ([0, 9, 1, 0, 0, 0, 0, 0, 0, 0], {"happy": 1.0}),  # the single vote is an outlier
-        ([6, 0, 0, 4, 0, 0, 0, 0, 0, 0], {"neutral": 0.6, "sad": 0.4}),
-        ([8, 0, 0, 2, 0, 0, 0, 0, 0, 0], {"neutral": 1.0}),  # three quarters are enough
-        ([2, 2, 2, 2, 2, 0, 0, 0, 0, 0], {}),  # more than three emotions
-        ([3, 0, 0, 0, 0, 0, 0, 0, 7, 0], {}),  # unknown leads
-        ([5, 0, 0, 0, 0, 0, 0, 0, 0, 5], {}),  # only half of the votes
-        ([6, 0, 0, 0, 0, 0, 0, 0, 4, 0], {"neutral": 1.0}),
+        ([0, 9, 1, 0, 0, 0, 0, 0, 0, 0], "probability", {"happy": 1.0}),  # the single vote is an outlier
+        ([6, 0, 0, 4, 0, 0, 0, 0, 0, 0], "probability", {"neutral": 0.6, "sad": 0.4}),
+        ([8, 0, 0, 2, 0, 0, 0, 0, 0, 0], "probability", {"neutral": 1.0}),  # three quarters are enough
+        ([2, 2, 2, 2, 2, 0, 0, 0, 0, 0], "probability", {}),  # more than three emotions
+        ([3, 0, 0, 0, 0, 0, 0, 0, 7, 0], "probability", {}),  # unknown leads
+        ([5, 0, 0, 0, 0, 0, 0, 0, 0, 5], "probability", {}),  # only half of the votes
+        ([6, 0, 0, 0, 0, 0, 0, 0, 4, 0], "probability", {"neutral": 1.0}),
+        ([6, 4, 0, 0, 0, 0, 0, 0, 0, 0], "majority", {"neutral": 1.0}),
+        ([5, 5, 0, 0, 0, 0, 0, 0, 0, 0], "majority", {}),
+        ([6, 3, 0, 0, 0, 0, 0, 0, 0, 0], "multi_target", {"neutral": 0.5, "happy": 0.5}),
+        ([7, 2, 0, 0, 0, 0, 0, 0, 0, 0], "multi_target", {"neutral": 1.0}),
+        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "multi_target", {}),
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 10], "majority", {}),
     ],
 )
-def test_known_answers(counts, expected):
-    row = vote_distributions([counts])[0]
+def test_known_answers(counts, mode, expected):
+    row = vote_distributions([counts], mode)[0]
     assert {name: pytest.approx(p) for name, p in zip(FERPLUS_CLASSES, row, strict=True) if p} == expected
 
 
 def test_wrong_arguments():
     with pytest.raises(ValueError, match=r"\(n, 10\)"):
         vote_distributions(np.zeros((2, 8)))
+    with pytest.raises(ValueError, match="vote_mode must be one of"):
+        vote_distributions(np.zeros((2, 10)), "average")
 
 
 PIXELS = " ".join(["7"] * 2304)
@@ -135,8 +156,9 @@ def test_real_votes(fer2013_csv):
     votes = fer2013_csv.with_name("fer2013new.csv")
     with open(votes, newline="") as file:
         rows = [[int(cell) for cell in row[2:]] for row in list(csv.reader(file))[1:32299]]
-    faces = load_fer2013(fer2013_csv, votes)
-    np.testing.assert_allclose(faces.votes, [naive(row) for row in rows], atol=1e-6)
+    for mode in VOTE_MODES:
+        faces = load_fer2013(fer2013_csv, votes, vote_mode=mode)
+        np.testing.assert_allclose(faces.votes, [naive(row, mode) for row in rows], atol=1e-6)
     blank = faces.subset(faces.blank)
     assert not blank.votes.any()  # nobody saw an emotion in an image without a face
     usable = faces.votes.any(axis=1)

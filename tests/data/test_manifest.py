@@ -61,12 +61,11 @@ def test_numbers_as_labels_in_parquet(folder):
     assert faces.classes[faces.labels[0]] == "happy"
 
 
-def test_relative_paths_start_at_the_table(folder, tmp_path_factory):
+def test_relative_paths_start_at_the_root(folder, tmp_path_factory):
     elsewhere = csv_of(tmp_path_factory.mktemp("elsewhere"))
+    assert len(load_manifest(elsewhere, root=folder)) == 3
     with pytest.raises(DataError, match=r"row 2, column 'path': .*30.png is not a file"):
         load_manifest(elsewhere)
-    elsewhere.write_text(f"path,label,split\n{folder / 'faces' / '10.png'},sad,train\n")
-    assert len(load_manifest(elsewhere)) == 1
 
 
 @pytest.mark.parametrize(

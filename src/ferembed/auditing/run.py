@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ferembed.auditing.as_html import write_page
 from ferembed.auditing.copies.find import Copies, find_copies
@@ -35,6 +35,7 @@ def audit(
     faces: FaceDataset,
     recognizer: Recognizer | None = None,
     *,
+    probabilities: ArrayLike | None = None,
     out: str | os.PathLike[str] | None = None,
 ) -> AuditReport:
     """Check a data set before believing a score on it: copies, blank and odd pictures, doubtful labels, balance.
@@ -45,6 +46,8 @@ def audit(
     recognizer : Recognizer, optional
         Its embeddings rank doubtful labels. One that was trained on these very labels hides those it
         learnt by heart; how many, ``report.labels.learnt`` estimates from the faces that it did not learn.
+    probabilities : array-like, shape (n, c), optional
+        Class probabilities from models that did not see the row's label, to doubt labels with instead.
     out : path, optional
         Folder for ``audit.json``, ``audit.html``, a table of each finding (``copies.csv`` and others) and, in
         ``stages/``, what is finished: an audit that was interrupted goes on from there, and a later one of the same
@@ -57,7 +60,7 @@ def audit(
     Raises
     ------
     DataError
-        If there are no faces, or two have one id.
+        If there are no faces, or probabilities do not fit them.
 
     Examples
     --------
@@ -74,11 +77,13 @@ def audit(
     stages = Stages(None if out is None else Path(out) / "stages", f"{VERSION} {fingerprint}")
     copies = find_copies(faces, stages)
     embeddings = None
-    if recognizer is not None:
+    if recognizer is not None and probabilities is None:
         embeddings = _embeddings(faces, recognizer, stages)
     fallen = embeddings is not None and collapsed(embeddings)
     labels = None
-    if recognizer is not None and not fallen:
+    if probabilities is not None:
+        labels = find_label_issues(faces, probabilities=probabilities)
+    elif recognizer is not None and not fallen:
         learnt = recognizer.copies_in_gallery(faces, exact=True)
         labels = find_label_issues(faces, embeddings, groups=_groups(faces, copies), learnt=learnt)
     report = AuditReport(

@@ -32,6 +32,7 @@ def load_fer2013(
     path: str | os.PathLike[str],
     votes: str | os.PathLike[str] | None = None,
     *,
+    vote_mode: str = "probability",
     split: str | None = None,
     cache: bool = True,
 ) -> FaceDataset:
@@ -44,7 +45,9 @@ def load_fer2013(
         with blanks in their names), or a folder that holds one of them.
     votes : path, optional
         ``fer2013new.csv``, the FER+ votes. The csv must hold whole splits in their original order, since the two files
-        are aligned by row; :func:`~ferembed.data.vote_distributions` says how counts become distributions.
+        are aligned by row.
+    vote_mode : {"probability", "majority", "multi_target"}
+        How FER+ counts become distributions; see :func:`~ferembed.data.vote_distributions`.
     split : {"train", "validation", "test"}, optional
         Only the rows of this split.
     cache : bool
@@ -93,7 +96,7 @@ def load_fer2013(
     if votes is not None:
         from ferembed.data.readers.ferplus import add_votes
 
-        dataset = add_votes(dataset, Path(votes))
+        dataset = add_votes(dataset, Path(votes), vote_mode)
     return dataset if split is None else dataset.split(split)
 
 

@@ -19,23 +19,33 @@ VOTE_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 """The vote columns of ``fer2013new.csv``: eight emotions, "unknown" and "not a face"."""
 
+VOTE_MODES: tuple[str, ...] = ("probability", "majority", "multi_target")
+"""The ways to turn counts into a distribution; see :func:`vote_distributions`."""
+
 _MOST_VOTES = 1_000_000
 
 
-def vote_distributions(counts: ArrayLike) -> NDArray[np.float32]:
+def vote_distributions(counts: ArrayLike, mode: str = "probability") -> NDArray[np.float32]:
     """Distributions over the eight emotions of FER+ from the ten vote counts of each image.
 
     First an outlier rule: an emotion with a single vote counts as none. Of the votes that remain (those for "unknown"
-    and "not a face" included), emotions are then taken from the most voted down, ties together, until they hold three
-    quarters of the votes, or three are taken, or "unknown" or "not a face" is next. They weigh by their votes.
+    and "not a face" included), the mode then keeps some:
 
-    A row is all zeros, no usable opinion, where "unknown" or "not a face" leads, or the emotions taken hold half of
-    the votes or fewer, or number more than three.
+    - ``"majority"``: the emotion with more than half of the votes, alone.
+    - ``"probability"``: emotions from the most voted down, ties together, until they hold three quarters of the votes,
+      or three are taken, or "unknown" or "not a face" is next. They weigh by their votes.
+    - ``"multi_target"``: every emotion with at least 30% of the votes, all weighing the same.
+
+    A row is all zeros, no usable opinion, where "unknown" or "not a face" leads; where no emotion has a majority
+    (``"majority"``); or where the kept answers hold half of the votes or fewer, or, with ``"probability"``, number more
+    than three.
 
     Parameters
     ----------
     counts : array-like of int, shape (n, 10)
         Votes in the order of the columns of ``fer2013new.csv``.
+    mode : {"probability", "majority", "multi_target"}
+        Which votes make the distribution.
 
     Returns
     -------
@@ -45,36 +55,31 @@ def vote_distributions(counts: ArrayLike) -> NDArray[np.float32]:
     Raises
     ------
     ValueError
-        If ``counts`` is not of shape (n, 10).
+        If ``counts`` is not of shape (n, 10) or ``mode`` is unknown.
 
     References
     ----------
     Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution",
-    ICMI 2016, https://arxiv.org/abs/1608.01041 ("probabilistic label drawing"), and the authors' published reader of
-    the data, where it settles what the paper leaves open (order, ties, what becomes of "unknown").
+    ICMI 2016, https://arxiv.org/abs/1608.01041, and the authors' published reader of the data, where it settles what
+    the paper leaves open (order, ties, what becomes of "unknown").
 
     Examples
     --------
     >>> vote_distributions([[4, 0, 0, 4, 1, 0, 0, 0, 1, 0]]).tolist()
     [[0.5, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0]]
+    >>> vote_distributions([[4, 0, 0, 4, 1, 0, 0, 0, 1, 0]], "majority").sum().item()
+    0.0
     """
     votes = np.asarray(counts, dtype=np.int64)
     if votes.ndim != 2 or votes.shape[1] != len(VOTE_COLUMNS):
         raise ValueError(f"counts must have shape (n, {len(VOTE_COLUMNS)}), not {votes.shape}.")
+    if mode not in VOTE_MODES:
+        raise ValueError(f"vote_mode must be one of {', '.join(VOTE_MODES)}, not {mode!r}.")
     votes = np.where(votes > 1, votes, 0)
-    emotions, cast = votes[:, :-2], _total(votes)
-    ahead = emotions[:, None, :] > emotions[:, :, None]
-    votes_ahead = (ahead * emotions[:, None, :]).sum(axis=2)
-    taken = (
-        (emotions > 0)
-        & (emotions >= votes[:, -2:].max(axis=1, keepdims=True))
-        & (4 * votes_ahead < 3 * cast)
-        & (ahead.sum(axis=2) < 3)
-    )
-    kept = np.where(taken, emotions, 0)
-    agreed = (2 * _total(kept) > cast) & (taken.sum(axis=1, keepdims=True) <= 3)
+    kept = {"majority": _majority, "probability": _probability, "multi_target": _multi_target}[mode](votes)
+    total = kept.sum(axis=1, keepdims=True)
     shares = np.zeros(kept.shape, dtype=np.float32)
-    np.divide(kept, _total(kept), out=shares, where=agreed, casting="same_kind")
+    np.divide(kept, total, out=shares, where=total > 0, casting="same_kind")
     return shares
 
 
@@ -139,7 +144,7 @@ def refined_targets(labels: ArrayLike, votes: ArrayLike, num_classes: int, share
     return blended
 
 
-def add_votes(dataset: FaceDataset, path: Path) -> FaceDataset:
+def add_votes(dataset: FaceDataset, path: Path, mode: str) -> FaceDataset:
     """FER2013 with the votes of a ``fer2013new.csv`` beside it; raises DataError where the two do not align."""
     usages, counts = _read_votes(path)
     splits = np.array(SPLITS)[usages]
@@ -161,7 +166,7 @@ def add_votes(dataset: FaceDataset, path: Path) -> FaceDataset:
             f"{USAGES[usages[vote_row]]} stands beside a row of another Usage in {dataset.source}, "
             "so the two files are not in the same order",
         )
-    return replace(dataset, votes=vote_distributions(counts[chosen]), vote_classes=FERPLUS_CLASSES)
+    return replace(dataset, votes=vote_distributions(counts[chosen], mode), vote_classes=FERPLUS_CLASSES)
 
 
 def _read_votes(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -179,6 +184,33 @@ def _read_votes(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if not counts:
         raise DataError(f"{path} has a header but no rows.")
     return np.array(usages, dtype=np.int64), np.array(counts, dtype=np.int64)
+
+
+def _majority(votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    emotions = votes[:, :-2]
+    return np.where(2 * emotions > _total(votes), emotions, 0)
+
+
+def _probability(votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    emotions = votes[:, :-2]
+    ahead = emotions[:, None, :] > emotions[:, :, None]
+    votes_ahead = (ahead * emotions[:, None, :]).sum(axis=2)
+    taken = (
+        (emotions > 0)
+        & (emotions >= votes[:, -2:].max(axis=1, keepdims=True))
+        & (4 * votes_ahead < 3 * _total(votes))
+        & (ahead.sum(axis=2) < 3)
+    )
+    kept = np.where(taken, emotions, 0)
+    agreed = (2 * _total(kept) > _total(votes)) & (taken.sum(axis=1, keepdims=True) <= 3)
+    return np.where(agreed, kept, 0)
+
+
+def _multi_target(votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    strong = (votes > 0) & (10 * votes >= 3 * _total(votes))
+    agreed = 2 * _total(np.where(strong, votes, 0)) > _total(votes)
+    led_by_emotion = votes[:, :-2].max(axis=1, keepdims=True) >= votes[:, -2:].max(axis=1, keepdims=True)
+    return np.where(strong[:, :-2] & agreed & led_by_emotion, 1, 0)
 
 
 def _total(votes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -39,6 +39,7 @@ def _is_manifest(source: Source) -> bool:
 def load_manifest(
     path: str | os.PathLike[str],
     *,
+    root: str | os.PathLike[str] | None = None,
     image_size: int = 48,
     colour: bool = False,
     classes: Mapping[str, str] | Sequence[str] | None = None,
@@ -50,8 +51,9 @@ def load_manifest(
     ----------
     path : path
         A CSV (UTF-8, with a header) or Parquet file with the columns ``path``, ``label`` and ``split``; others are
-        passed over. Relative paths start from its folder. Splits go by the names that
-        :func:`~ferembed.data.load_folder` knows.
+        passed over. Splits go by the names that :func:`~ferembed.data.load_folder` knows.
+    root : path, optional
+        The folder relative paths start from; the table's own where not given.
     image_size : int
         Height and width images are scaled to, in pixels.
     colour : bool
@@ -91,7 +93,8 @@ def load_manifest(
     if not table.is_file():
         raise DataError(f"{table} is not a file: give a CSV or Parquet with the columns {', '.join(COLUMNS)}.")
     rows = _parquet_rows(table) if table.suffix.lower() in PARQUET_SUFFIXES else read_rows(table, COLUMNS)
-    faces = [_face(table, row, values, classes) for row, values in rows]
+    base = table.parent if root is None else Path(root)
+    faces = [_face(table, row, values, base, classes) for row, values in rows]
     if not faces:
         raise DataError(f"{table} has a header but no rows.")
     order = class_order([face.label for face in faces], classes)
@@ -108,9 +111,9 @@ def load_manifest(
     )
 
 
-def _face(table: Path, row: int, cells: Sequence[str], classes: ClassNames) -> _Face:
+def _face(table: Path, row: int, cells: Sequence[str], base: Path, classes: ClassNames) -> _Face:
     path, label, split = (cell.strip() for cell in cells)
-    file = table.parent / path
+    file = base / path
     if not path or not _is_file(file):
         raise fault(table, row, "path", f"{file if path else 'an empty cell'} is not a file")
     name = class_name(label, classes)
