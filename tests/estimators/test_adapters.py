@@ -14,7 +14,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ferembed.estimators import FunctionMember, ONNXMember, StackingEnsemble, TableMember, VotingEnsemble
-from ferembed.estimators.ensembles import members, onnx_member
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -26,7 +25,7 @@ def model():
     return LogisticRegression().fit(X[:200], names[:200]), X[200:], names[200:]
 
 
-def write_table(path, ids, proba, header="id,angry,happy,sad"):
+def write_table(path, ids, proba, header="face,angry,happy,sad"):
     rows = [",".join(map(str, [name, *row])) for name, row in zip(ids, proba, strict=True)]
     path.write_text("\n".join([header, *rows]) + "\n")
     return path
@@ -67,7 +66,7 @@ def test_functions_give_probabilities_or_logits(model):
         FunctionMember(softmax.decision_function, CLASSES).predict_proba(X)
 
 
-def test_torch_modules_are_asked_in_evaluation_mode_and_batches(model, monkeypatch):
+def test_torch_modules_are_asked_in_evaluation_mode_and_batches(model):
     torch = pytest.importorskip("torch")
     from ferembed.estimators import TorchMember
 
@@ -77,8 +76,7 @@ def test_torch_modules_are_asked_in_evaluation_mode_and_batches(model, monkeypat
         linear.weight.copy_(torch.tensor(softmax.coef_))
         linear.bias.copy_(torch.tensor(softmax.intercept_))
     module = torch.nn.Sequential(linear, torch.nn.Dropout(0.9)).train()
-    monkeypatch.setattr(members, "ROWS_AT_ONCE", 64)
-    member = TorchMember(module, CLASSES)
+    member = TorchMember(module, CLASSES, batch_size=64)
     np.testing.assert_allclose(member.predict_proba(X), softmax.predict_proba(X), atol=1e-4)
     assert module.training
     vote = VotingEnsemble([("torch", member), ("softmax", FrozenEstimator(softmax))]).fit(X, names)
@@ -89,7 +87,7 @@ def test_tables_answer_by_row_id_in_any_order(tmp_path, model):
     softmax, X, names = model
     proba = softmax.predict_proba(X)
     path = write_table(tmp_path / "softmax.csv", [f"f{i}" for i in range(len(X))], proba)
-    member = TableMember(path, ["sad", "angry", "happy"])
+    member = TableMember(path, ["sad", "angry", "happy"], id_column="face")
     asked = ["f7", "f3", "f7"]
     np.testing.assert_allclose(member.predict_proba(asked), proba[[7, 3, 7]][:, [2, 0, 1]])
     ids = np.array([f"f{i}" for i in range(len(X))])[:, None]
@@ -99,28 +97,27 @@ def test_tables_answer_by_row_id_in_any_order(tmp_path, model):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("id,angry,happy\na,1,0\n", "lacks the column 'sad'"),
-        ("id,angry,happy,sad\na,1,0,0\na,1,0,0\n", "line 3: the id 'a' occurs twice"),
-        ("id,angry,happy,sad\na,1,0,0\nb,1,x,0\n", "line 3: angry, happy, sad must be numbers"),
-        ("id,angry,happy,sad\na,0.9,0.9,0\n", "line 2: angry, happy, sad must be numbers"),
-        ("id,angry,happy,sad\na,1,0\n", "row 2, column 'sad': the row has 3 cells, not 4"),
-        ("id,angry,happy,sad\nb,1,0,0\n", "has no row with id 'a'"),
+        ("face,angry,happy\na,1,0\n", "lacks the column 'sad'"),
+        ("face,angry,happy,sad\na,1,0,0\na,1,0,0\n", "line 3: the face 'a' occurs twice"),
+        ("face,angry,happy,sad\na,1,0,0\nb,1,x,0\n", "line 3: angry, happy, sad must be numbers"),
+        ("face,angry,happy,sad\na,0.9,0.9,0\n", "line 2: angry, happy, sad must be numbers"),
+        ("face,angry,happy,sad\na,1,0\n", "row 2, column 'sad': the row has 3 cells, not 4"),
+        ("face,angry,happy,sad\nb,1,0,0\n", "has no row with face 'a'"),
     ],
 )
 def test_bad_tables_are_named(tmp_path, text, sentence):
     path = tmp_path / "table.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=sentence):
-        TableMember(path, CLASSES).predict_proba(["a"])
+        TableMember(path, CLASSES, id_column="face").predict_proba(["a"])
 
 
-def test_onnx_files_give_what_the_model_gives(tmp_path, model, monkeypatch):
+def test_onnx_files_give_what_the_model_gives(tmp_path, model):
     softmax, X, names = model
-    monkeypatch.setattr(onnx_member, "ROWS_AT_ONCE", 64)
     write_linear_onnx(
         tmp_path / "softmax.onnx", softmax.coef_.astype(np.float32), softmax.intercept_.astype(np.float32)
     )
-    member = ONNXMember(tmp_path / "softmax.onnx", CLASSES)
+    member = ONNXMember(tmp_path / "softmax.onnx", CLASSES, batch_size=64)
     np.testing.assert_allclose(member.predict_proba(X), softmax.predict_proba(X), atol=1e-5)
     assert VotingEnsemble([("onnx", member)]).fit(X, names).score(X, names) > 0.6
     with pytest.raises(FileNotFoundError, match="no ONNX file"):
@@ -129,24 +126,25 @@ def test_onnx_files_give_what_the_model_gives(tmp_path, model, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE", "UINT8", "INT64"])
 @pytest.mark.parametrize("batch", ["n", 1, 8])
-def test_onnx_files_of_any_input_type_and_batch_size(tmp_path, model, kind, batch, monkeypatch):
-    monkeypatch.setattr(onnx_member, "ROWS_AT_ONCE", 5)
+def test_onnx_files_of_any_input_type_and_batch_size(tmp_path, model, kind, batch):
     softmax, X, _ = model
     weight, bias = softmax.coef_.astype(np.float32), softmax.intercept_.astype(np.float32)
     write_linear_onnx(tmp_path / "a.onnx", weight, bias, kind=kind, batch=batch)
     rows = np.round(np.abs(X[:21]))
     for asked in (rows, rows.astype(np.uint8), rows[:0], rows[:8]):
-        said = ONNXMember(tmp_path / "a.onnx", CLASSES).predict_proba(asked)
+        said = ONNXMember(tmp_path / "a.onnx", CLASSES, batch_size=5).predict_proba(asked)
         expected = softmax.predict_proba(asked) if len(asked) else np.empty((0, 3))
         np.testing.assert_allclose(said, expected, atol=1e-5)
 
 
-def test_the_first_output_of_an_onnx_file_counts(tmp_path, model):
+def test_an_onnx_files_output_is_chosen_by_name(tmp_path, model):
     softmax, X, _ = model
     write_linear_onnx(tmp_path / "a.onnx", softmax.coef_.astype(np.float32), np.zeros(3, np.float32))
-    scores = X @ softmax.coef_.T
-    expected = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(ONNXMember(tmp_path / "a.onnx", CLASSES).predict_proba(X), expected, atol=1e-5)
+    first = ONNXMember(tmp_path / "a.onnx", CLASSES).predict_proba(X)
+    doubled = ONNXMember(tmp_path / "a.onnx", CLASSES, output_name="doubled").predict_proba(X)
+    np.testing.assert_allclose(doubled, first**2 / (first**2).sum(axis=1, keepdims=True), atol=1e-5)
+    with pytest.raises(ValueError, match="has no output 'scores'; it has logits, doubled"):
+        ONNXMember(tmp_path / "a.onnx", CLASSES, output_name="scores").predict_proba(X)
 
 
 @pytest.mark.parametrize(
@@ -204,12 +202,12 @@ def test_a_rounded_table_is_rescaled(tmp_path, model):
     softmax, X, _ = model
     proba = softmax.predict_proba(X)
     path = write_table(tmp_path / "table.csv", range(len(X)), proba.round(2))
-    said = TableMember(path, CLASSES).predict_proba(np.arange(len(X)))
+    said = TableMember(path, CLASSES, id_column="face").predict_proba(np.arange(len(X)))
     np.testing.assert_allclose(said.sum(axis=1), 1)
     np.testing.assert_allclose(said, proba, atol=0.011)
     write_table(path, ["a", "b"], [[0.5, 0.5, 0], [0.5, 0.5, 0.03]])
     with pytest.raises(ValueError, match="line 3: angry, happy, sad must be numbers of 0 or more that sum to 1"):
-        TableMember(path, CLASSES).predict_proba(["a"])
+        TableMember(path, CLASSES, id_column="face").predict_proba(["a"])
 
 
 def test_a_parameter_that_is_set_after_use_counts(tmp_path, model):
@@ -218,11 +216,13 @@ def test_a_parameter_that_is_set_after_use_counts(tmp_path, model):
     proba, ids = softmax.predict_proba(X), np.arange(len(X))
     write_table(tmp_path / "a.csv", ids, proba)
     write_table(tmp_path / "b.csv", ids, proba[:, ::-1])
-    table = TableMember(tmp_path / "a.csv", CLASSES)
+    table = TableMember(tmp_path / "a.csv", CLASSES, id_column="face")
     table.predict_proba(ids)
     np.testing.assert_allclose(table.set_params(path=tmp_path / "b.csv").predict_proba(ids), proba[:, ::-1])
     np.testing.assert_allclose(table.set_params(classes=CLASSES[::-1]).predict_proba(ids), proba)
     np.testing.assert_allclose(pickle.loads(pickle.dumps(table)).predict_proba(ids), proba)
+    with pytest.raises(ValueError, match="lacks the column 'id'"):
+        table.set_params(id_column="id").predict_proba(ids)
     weight, bias = softmax.coef_.astype(np.float32), softmax.intercept_.astype(np.float32)
     write_linear_onnx(tmp_path / "a.onnx", weight, bias)
     write_linear_onnx(tmp_path / "b.onnx", weight[::-1].copy(), bias[::-1].copy())
@@ -264,7 +264,7 @@ def test_a_torch_module_an_onnx_file_a_table_and_scikit_learn_vote_together(tmp_
         module.bias.copy_(torch.from_numpy(too_sure * bias))
     write_linear_onnx(tmp_path / "shy.onnx", too_shy * weight, too_shy * bias)
     write_table(tmp_path / "table.csv", range(len(X)), np.full((len(X), 3), [0.5, 0.3, 0.2]))
-    table = TableMember(tmp_path / "table.csv", CLASSES)
+    table = TableMember(tmp_path / "table.csv", CLASSES, id_column="face")
     features = make_pipeline(FunctionTransformer(lambda rows: rows[:, 1:]), LogisticRegression(C=1e-3))
     members = [
         ("torch", TorchMember(module, CLASSES)),

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 Output = Literal["logits", "probabilities"]
 Made = TypeVar("Made")
 
-ROWS_AT_ONCE = 256
-"""How many rows a network is given at once."""
-
 _ROUNDED = 0.02 + 1e-9
 """How far from 1 the sum of a table's row may be: probabilities are often rounded to two decimals."""
 
@@ -133,15 +130,17 @@ class TableMember(FittedMember):
     Parameters
     ----------
     path : str or path
-        A CSV file with a header: a column ``id``, whose entries are compared as text and must be distinct, and a column
-        for each class named by it. Other columns are ignored.
+        A CSV file with a header: the id column, and a column for each class named by it. Other columns are ignored.
     classes : sequence of str or int
         The classes to read, in the order wanted.
+    id_column : str, default="id"
+        Ids are compared as text, and must be distinct.
     """
 
-    def __init__(self, path: str | os.PathLike[str], classes: Sequence[Any]) -> None:
+    def __init__(self, path: str | os.PathLike[str], classes: Sequence[Any], *, id_column: str = "id") -> None:
         self.path = path
         self.classes = classes
+        self.id_column = id_column
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Probabilities of the classes, float64 of shape ``(n, c)``.
@@ -158,20 +157,20 @@ class TableMember(FittedMember):
             distribution.
         """
         columns = tuple(str(name) for name in self.classes)
-        rows = self._made(_read_table, Path(self.path), columns)
+        rows = self._made(_read_table, Path(self.path), columns, self.id_column)
         ids = [str(row_id) for row_id in np.asarray(X).ravel()]
         missing = next((row_id for row_id in ids if row_id not in rows), None)
         if missing is not None:
-            raise ValueError(f"{self.path} has no row with id {missing!r}.")
+            raise ValueError(f"{self.path} has no row with {self.id_column} {missing!r}.")
         return np.array([rows[row_id] for row_id in ids]).reshape(len(ids), len(self.classes))
 
 
-def _read_table(path: Path, columns: Sequence[str]) -> dict[str, Floats]:
+def _read_table(path: Path, columns: Sequence[str], id_column: str) -> dict[str, Floats]:
     """The probabilities of each id."""
     rows: dict[str, Floats] = {}
-    for line, (row_id, *cells) in read_rows(path, ("id", *columns)):
+    for line, (row_id, *cells) in read_rows(path, (id_column, *columns)):
         if row_id in rows:
-            raise ValueError(f"{path}, line {line}: the id {row_id!r} occurs twice.")
+            raise ValueError(f"{path}, line {line}: the {id_column} {row_id!r} occurs twice.")
         try:
             values = np.array([[float(cell) for cell in cells]])
             rounded = abs(values.sum() - 1.0) <= _ROUNDED
@@ -191,6 +190,8 @@ class TorchMember(FittedMember):
         Takes a float32 batch of shape ``(n, ...)`` on its own device, and gives logits of shape ``(n, c)``.
     classes : sequence of str or int
         The class of each column.
+    batch_size : int, default=256
+        Rows at once.
 
     Examples
     --------
@@ -200,13 +201,20 @@ class TorchMember(FittedMember):
     (3, 2)
     """
 
-    def __init__(self, module: Module, classes: Sequence[Any]) -> None:
+    def __init__(self, module: Module, classes: Sequence[Any], *, batch_size: int = 256) -> None:
         self.module = module
         self.classes = classes
+        self.batch_size = batch_size
 
     @classmethod
     def from_timm(
-        cls, name: str, checkpoint: str | os.PathLike[str], classes: Sequence[Any], **arguments: Any
+        cls,
+        name: str,
+        checkpoint: str | os.PathLike[str],
+        classes: Sequence[Any],
+        *,
+        batch_size: int = 256,
+        **arguments: Any,
     ) -> TorchMember:
         """A classifier of timm with the weights in a checkpoint.
 
@@ -218,6 +226,8 @@ class TorchMember(FittedMember):
             A safetensors file, or a torch one that holds tensors only; no code in it is run.
         classes : sequence of str or int
             The class of each column.
+        batch_size : int, default=256
+            Rows at once.
         **arguments
             Of :func:`timm.create_model`, such as ``in_chans=1``.
 
@@ -233,7 +243,7 @@ class TorchMember(FittedMember):
         if not Path(checkpoint).is_file():
             raise FileNotFoundError(f"There is no checkpoint {checkpoint}.")
         module = timm.create_model(name, checkpoint_path=str(checkpoint), num_classes=len(classes), **arguments)
-        return cls(module, classes)
+        return cls(module, classes, batch_size=batch_size)
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Probabilities of the classes, float64 of shape ``(n, c)``; the module is left in the mode it was in.
@@ -254,7 +264,7 @@ class TorchMember(FittedMember):
         self.module.eval()
         try:
             with torch.inference_mode():
-                parts = [self.module(batch.to(device)).float().cpu() for batch in torch.split(rows, ROWS_AT_ONCE)]
+                parts = [self.module(batch.to(device)).float().cpu() for batch in torch.split(rows, self.batch_size)]
         finally:
             self.module.train(training)
         return self._probabilities(torch.cat(parts).numpy(), "logits")

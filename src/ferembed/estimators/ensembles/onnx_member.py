@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ferembed.estimators.ensembles.members import ROWS_AT_ONCE, FittedMember, Output
+from ferembed.estimators.ensembles.members import FittedMember, Output
 from ferembed.probability import Floats
 
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}
@@ -26,18 +26,32 @@ class ONNXMember(FittedMember):
     Parameters
     ----------
     path : str or path
-        The file. Its only input takes ``X``, the rows along the first axis, and its first output is taken; a network
-        exported with a fixed number of rows is given so many at once, the last of them filled up.
+        The file. Its only input takes ``X``, the rows along the first axis; a network exported with a fixed number of
+        rows is given so many at once, the last of them filled up.
     classes : sequence of str or int
         The class of each column.
     output : {"logits", "probabilities"}, default="logits"
         What the network gives; logits go through a softmax.
+    output_name : str, optional
+        Which of the network's outputs to take; the first where not given.
+    batch_size : int, default=256
+        Rows at once.
     """
 
-    def __init__(self, path: str | os.PathLike[str], classes: Sequence[Any], *, output: Output = "logits") -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        classes: Sequence[Any],
+        *,
+        output: Output = "logits",
+        output_name: str | None = None,
+        batch_size: int = 256,
+    ) -> None:
         self.path = path
         self.classes = classes
         self.output = output
+        self.output_name = output_name
+        self.batch_size = batch_size
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Probabilities of the classes, float64 of shape ``(n, c)``.
@@ -54,7 +68,7 @@ class ONNXMember(FittedMember):
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the network does not take such rows, or its output has another shape or, said to
+            If the network does not take such rows or has no such output, or its output has another shape or, said to
             be probabilities, is not.
         """
         session = self._made(_session, Path(self.path))
@@ -62,13 +76,26 @@ class ONNXMember(FittedMember):
         if not len(given):
             return np.empty((0, len(self.classes)))
         asked = _only_input(session)
-        rows, name = _as_asked(given, asked), session.get_outputs()[0].name
-        size = asked.shape[0] if isinstance(asked.shape[0], int) else ROWS_AT_ONCE
+        rows, name = _as_asked(given, asked), self._output_of(session)
+        size = asked.shape[0] if isinstance(asked.shape[0], int) else self.batch_size
         batches = (rows[start : start + size] for start in range(0, len(rows), size))
         if isinstance(asked.shape[0], int):
             batches = (np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)]) for part in batches)
         parts = [session.run([name], {asked.name: part})[0] for part in batches]
         return self._probabilities(np.concatenate(parts)[: len(rows)], self.output)
+
+    def _output_of(self, session: Any) -> str:
+        names = [each.name for each in session.get_outputs()]
+        name = names[0] if self.output_name is None else self.output_name
+        if name not in names:
+            raise ValueError(f"{self.path} has no output {name!r}; it has {', '.join(names)}.")
+        kind = session.get_outputs()[names.index(name)].type
+        if not kind.startswith("tensor("):
+            raise ValueError(
+                f"The output {name} of {self.path} is a {kind}, not a tensor: name another in output_name, "
+                f"of {', '.join(names)}."
+            )
+        return name
 
 
 def _session(path: Path) -> Any:
