@@ -13,7 +13,7 @@ from sklearn.datasets import load_sample_images
 from ferembed.auditing import find_copies
 from ferembed.auditing.copies import candidates
 from ferembed.auditing.copies import find as copies_module
-from ferembed.auditing.copies.alignment import align
+from ferembed.auditing.copies._alignment import align
 from ferembed.auditing.copies.candidates import find_candidates, index_signatures
 from ferembed.auditing.copies.find import DETAIL, least_detail
 from ferembed.auditing.copies.views import MIDDLE, VIEWS, Poses, canvas, signatures, views

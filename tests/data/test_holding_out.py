@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ferembed.auditing.copies.find import find_copies
 from ferembed.data import DataError, FaceDataset, drawn_faces
-from ferembed.data.holding_out import person_of
+from ferembed.data._holding_out import person_of
 
 
 def plain(n=400, paths=None, splits=None, classes=4, seed=0):

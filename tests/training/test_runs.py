@@ -10,7 +10,7 @@ import torch
 
 from ferembed import DataError, RecipeError, StorageError, evaluate, load, train
 from ferembed.data.readers.ferplus import ferplus_labels, refined_targets
-from ferembed.runs.lineage import start_of, teachers_of, trained_network
+from ferembed.runs._lineage import start_of, teachers_of, trained_network
 from ferembed.runs.pipeline import VOTING
 from ferembed.training.checkpoint import best_weights
 from ferembed.training.fit import make_learner

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ferembed.data._checks import check_images, check_labels, check_votes
+from ferembed.data._holding_out import rows_to_validate
 from ferembed.data.changes import (
     CopiesFound,
     Findings,
@@ -21,7 +22,6 @@ from ferembed.data.changes import (
     rows_without_later_copies,
 )
 from ferembed.data.errors import DataError
-from ferembed.data.holding_out import rows_to_validate
 from ferembed.data.image_files import ImageFiles
 from ferembed.data.images import is_blank, pixel_hash
 from ferembed.data.known import photo_groups
@@ -240,7 +240,7 @@ class FaceDataset:
         """The same faces, a share of ``train`` held out as ``validation``, for data that come without that split.
 
         Each class gives its share. Faces of one photo stay together, and so do those of one person where the names of
-        the files tell (CK+, JAFFE, KDEF, RaFD; see :func:`~ferembed.data.holding_out.person_of`).
+        the files tell (CK+, JAFFE, KDEF, RaFD; see :func:`~ferembed.data._holding_out.person_of`).
 
         Parameters
         ----------

@@ -95,8 +95,8 @@ def train(
     _check_same_run(folder, recipe, data)
     if (folder / RUN).is_file():
         return Recognizer.load(folder)
+    from ferembed.runs._lineage import start_of, teachers_of
     from ferembed.runs._surroundings import sole_training
-    from ferembed.runs.lineage import start_of, teachers_of
     from ferembed.training.distributed import is_first, wait_for_all
     from ferembed.training.fit import fit_network
 

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveFloat, field_validator
 from torch import Tensor
 
 from ferembed.data.images import LUMA
-from ferembed.training.mixing import Mix, mixup
+from ferembed.training._mixing import Mix, mixup
 from ferembed.training.parts import Part
 
 __all__ = ["AugmentConfig", "Mix", "augment", "mixup"]

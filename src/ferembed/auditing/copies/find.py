@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ferembed.auditing.copies.alignment import Alignment, align
+from ferembed.auditing.copies._alignment import Alignment, align
 from ferembed.auditing.copies.candidates import Candidates, best_of_each_pair, find_candidates, index_signatures
 from ferembed.auditing.copies.views import MIDDLE, Poses, canvas
 from ferembed.auditing.stages import Arrays, Stages
@@ -53,7 +53,7 @@ class Copies:
     pairs : ndarray of int64, shape (p, 2)
         Near copies that were found, by id: the second picture lies in the first.
     detail : ndarray of float32, shape (p,)
-        Agreement of their details, :data:`DETAIL` to 1 (:class:`~ferembed.auditing.copies.alignment.Alignment`).
+        Agreement of their details, :data:`DETAIL` to 1 (:class:`~ferembed.auditing.copies._alignment.Alignment`).
     shifts, scales : ndarray of float32, shape (p, 2)
         How the second lies in the first, down and across: pixels of a 48 x 48 canvas between the middles, and scale; a
         negative scale across is a mirror image.
@@ -118,7 +118,7 @@ def find_copies(faces: FaceDataset, stages: Stages | None = None) -> Copies:
 
     Identical pictures are found by their hashes. For near copies every picture is looked for in an index of signatures
     under many shifts, zooms and mirrored (:mod:`~ferembed.auditing.copies.candidates`), and each pair found is aligned
-    (:mod:`~ferembed.auditing.copies.alignment`); it is a copy where the details agree as those of the data's
+    (:mod:`~ferembed.auditing.copies._alignment`); it is a copy where the details agree as those of the data's
     look-alikes do not (:func:`least_detail`). Groups are the connected components.
 
     Parameters
