@@ -273,3 +273,12 @@ def test_a_query_without_direction_finds_something(kind):
     found = index.search(np.zeros((1, 16)), k=5)
     assert (found.similarities == 0).all()
     assert len(set(found.ids[0].tolist())) == 5
+
+
+def test_a_kind_belongs_to_one_class():
+    with pytest.raises(IndexStateError, match=r"the kind 'flat' is ferembed\.index\.faiss_index\.FaissIndex already"):
+
+        class Mine(ExactIndex):
+            kinds = ("flat",)
+
+    assert type(make_index("flat", DIM)) is FaissIndex

@@ -54,7 +54,12 @@ class Index(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        KINDS.update(dict.fromkeys(vars(cls).get("kinds", ()), cls))
+        for kind in vars(cls).get("kinds", ()):
+            other = KINDS.get(kind, cls)
+            # A class defined anew, as by a notebook's cell that is run again, takes the place of its older self.
+            if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+                raise IndexStateError(f"the kind {kind!r} is {other.__module__}.{other.__qualname__} already.")
+            KINDS[kind] = cls
 
     @classmethod
     @abstractmethod
