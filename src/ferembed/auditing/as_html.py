@@ -133,7 +133,8 @@ def plot_balance(balance: Balance) -> Axes:
 def _copies(copies: Copies, sheets: Sheets) -> list[Markup]:
     if not len(copies):
         return [paragraph("No two faces show one photo.")]
-    largest = sorted(copies.members(), key=len, reverse=True)[:8]
+    members = copies.members()
+    largest = sorted(members, key=len, reverse=True)[:8]
     blocks = [
         copy_counts(copies),
         heading("Largest groups"),
@@ -147,7 +148,7 @@ def _copies(copies: Copies, sheets: Sheets) -> list[Markup]:
             note("Side by side, with the agreement of their details: look here first for pairs that are no copies."),
             sheets.of("weakest", copies.pairs[weakest].reshape(-1), captions),
         ]
-    torn = [copies.members()[group][:6] for group in copies.disagreeing]
+    torn = [members[group][:6] for group in copies.disagreeing[:SHOWN]]
     if torn:
         blocks += [heading("Copies with several labels"), *sheets.groups("torn", copies, torn)]
     return blocks

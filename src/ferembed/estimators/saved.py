@@ -19,6 +19,8 @@ from ferembed.storage import MANIFEST, StorageError, verify_folder, write_json, 
 CONFIG = "config.json"
 ARRAYS = "arrays.safetensors"
 
+Classifier = TypeVar("Classifier")
+
 
 def is_number(value: Any) -> bool:
     """Whether a value is an integer or a real number; a bool is not.
@@ -160,9 +162,6 @@ def classes_to_json(classes: NDArray[Any]) -> dict[str, Any]:
 def classes_from_json(saved: Mapping[str, Any]) -> NDArray[Any]:
     """The inverse of :func:`classes_to_json`."""
     return np.array(saved["values"], dtype=np.dtype(saved["dtype"]))
-
-
-Classifier = TypeVar("Classifier")
 
 
 def write_classifier(

@@ -13,6 +13,8 @@ from ferembed.probability import Codes, Floats, as_probabilities, most_probable
 
 Binning = Literal["width", "mass"]
 
+BINS = 15
+
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityCurve:
@@ -133,9 +135,6 @@ def _edges(sure: Floats, bins: int, binning: Any) -> Floats:
     inner = np.sort(sure)[np.maximum(ends, 0)]
     edges: Floats = np.unique(np.concatenate([[0.0], inner, [max(1.0, sure.max())]]))
     return edges
-
-
-BINS = 15
 
 
 @dataclass(frozen=True, eq=False)

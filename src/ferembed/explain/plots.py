@@ -40,6 +40,9 @@ _GAP = 0.08
 Picture = NDArray[np.float32]
 Triptych = tuple[Picture, "Picture | str", "Picture | None"]
 
+_TITLE, _LETTERS = 8, 44
+"""Size of a title, and its letters a line."""
+
 
 def triptych(image: Picture, values: Picture, method: str, signed: bool) -> Triptych:
     """Face, map and both, each (h, w, 3); for a map of zeros the face and a sentence.
@@ -85,10 +88,6 @@ def bare(ax: Axes) -> None:
     ax.patch.set_alpha(0)
     for side in ax.spines.values():
         side.set_visible(False)
-
-
-_TITLE, _LETTERS = 8, 44
-"""Size of a title, and its letters a line."""
 
 
 def plot_saliency(

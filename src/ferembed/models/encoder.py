@@ -9,6 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+MEAN, STD = 0.5, 0.25
+"""Every image is shifted and scaled by these before the backbone sees it."""
+
+Stem = Literal["standard", "small", "small-pool", "small-stride"]
+_STEMS: dict[str, dict[str, Any]] = {
+    "small": {"stride": 1, "pool": False},
+    "small-pool": {"stride": 1, "pool": True},
+    "small-stride": {"stride": 2, "pool": False},
+}
+
 
 def small_stem(backbone: nn.Module, *, stride: int, pool: bool) -> None:
     """Give a timm backbone a 3x3 first convolution, in place.
@@ -55,20 +65,9 @@ def _first_convolution(backbone: nn.Module) -> str:
     )
 
 
-MEAN, STD = 0.5, 0.25
-"""Every image is shifted and scaled by these before the backbone sees it."""
-
-Stem = Literal["standard", "small", "small-pool", "small-stride"]
-
-_STEMS: dict[str, dict[str, Any]] = {
-    "small": {"stride": 1, "pool": False},
-    "small-pool": {"stride": 1, "pool": True},
-    "small-stride": {"stride": 2, "pool": False},
-}
-
-
 class Encoder(nn.Module):
     """A timm backbone and a linear embedding head; its outputs lie on the unit sphere.
+
     Parameters
     ----------
     backbone : str

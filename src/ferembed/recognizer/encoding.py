@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Views: TypeAlias = Literal["single", "flip", "ten_crop"]
 """Ways to look at a test image: as it is; also mirrored; four corners and the centre, each also mirrored."""
 
+_BATCH = 256
+
 
 def test_views(images: Tensor, views: Views = "single") -> Tensor:  # noqa: PT028
     """Several looks at each image, whose predictions are to be averaged.
@@ -74,9 +76,6 @@ def _five_crops(pixels: Tensor) -> Tensor:
     crops = [pixels[..., top : top + height, left : left + width] for top, left in corners]
     enlarged = [F.interpolate(crop, size=(h, w), mode="bilinear", align_corners=False) for crop in crops]
     return torch.stack(enlarged, dim=1)
-
-
-_BATCH = 256
 
 
 @torch.inference_mode()

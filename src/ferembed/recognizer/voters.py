@@ -35,6 +35,8 @@ METHODS: tuple[CalibrationMethod, ...] = ("temperature", "isotonic")
 _FOLDS = 5
 _STEPS = 12  # weights of enrolled faces that are tried, each half of the one but one before
 
+_STEADY = 1e-6
+
 
 class HeldOut(NamedTuple):
     """Faces that the encoder and the voters were not fitted to."""
@@ -197,9 +199,6 @@ def _fair_weights(codes: Codes, trained: int) -> Floats:
     counts = np.bincount(codes)
     fair = counts[:trained].sum() / trained
     return np.asarray(np.maximum(fair / np.maximum(counts, 1), 1.0)[codes])
-
-
-_STEADY = 1e-6
 
 
 def widened(head: SoftmaxHead, embeddings: NDArray[Any], codes: Codes, classes: int) -> SoftmaxHead:

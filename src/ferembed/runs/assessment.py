@@ -23,15 +23,18 @@ from ferembed.evaluation import (
 from ferembed.evaluation.bootstrap import RESAMPLES
 from ferembed.evaluation.retrieval import retrieval_metrics
 from ferembed.labels import place_of
+from ferembed.probability import class_codes
 from ferembed.recognizer import VOTE, Recognizer
 from ferembed.recognizer.voters import HeldOut, best_knn, calibrated_voters
-from ferembed.runs.answers import Answers, answer
+from ferembed.runs._answers import Answers, answer
 
 if TYPE_CHECKING:
     from ferembed.recognizer.encoding import Views
 
 
 __all__ = ["Answers", "Comparison", "Evaluation", "answer", "compare", "compare_answers", "evaluate", "judge"]
+
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -243,9 +246,6 @@ def compare_answers(first: Answers, second: Answers, *, resamples: int = RESAMPL
     )
 
 
-FOLDS = 5
-
-
 def cross_fitted(recognizer: Recognizer, answers: Answers) -> dict[str, NDArray[np.float64]]:
     """Each voter's probabilities of answered faces, by voters that other faces made.
 
@@ -266,7 +266,7 @@ def cross_fitted(recognizer: Recognizer, answers: Answers) -> dict[str, NDArray[
     """
     head, classes = recognizer.trained_head
     gallery, votes = recognizer.gallery_embeddings, recognizer.voters["knn"].estimator_.gallery_.votes
-    codes = np.array([classes.index(name) for name in recognizer.gallery_labels])
+    codes = class_codes(recognizer.gallery_labels, classes)
     proba: dict[str, NDArray[np.float64]] = {}
     for fitted, asked in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(answers.embeddings, answers.codes):
         held_out = HeldOut(answers.embeddings[fitted], answers.codes[fitted])

@@ -14,6 +14,17 @@ from ferembed.training.errors import RecipeError
 
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
+_WORDS = {
+    "int_type": "input should be a whole number",
+    "float_type": "input should be a number",
+    "bool_type": "input should be true or false",
+    "string_type": "input should be text",
+    "tuple_type": "input should be a list",
+    "dict_type": "input should be a mapping",
+    "model_type": "input should be a mapping of fields",
+    "model_attributes_type": "input should be a mapping of fields",
+}
+
 
 class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -68,18 +79,6 @@ def explain(error: ValidationError, values: Any, text: str = "", source: str = "
     root = yaml.compose(text) if text else None
     problems = error.errors()
     return "\n".join(_sentence(each, values, root, source) for each in problems if not _follows(each, problems))
-
-
-_WORDS = {
-    "int_type": "input should be a whole number",
-    "float_type": "input should be a number",
-    "bool_type": "input should be true or false",
-    "string_type": "input should be text",
-    "tuple_type": "input should be a list",
-    "dict_type": "input should be a mapping",
-    "model_type": "input should be a mapping of fields",
-    "model_attributes_type": "input should be a mapping of fields",
-}
 
 
 def _follows(problem: Any, problems: Sequence[Any]) -> bool:

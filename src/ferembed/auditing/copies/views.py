@@ -13,6 +13,34 @@ from ferembed.data.images import LUMA
 SIDE = 48
 """Height and width of the canvas in pixels: FER2013's."""
 
+Floats = NDArray[np.float32]
+
+WINDOW = 30.0
+"""Side of the window in pixels of the canvas."""
+
+SHIFTS = np.arange(-6.0, 7.0, 2.0)
+"""Shifts of the window, along and across, in pixels."""
+
+ZOOMS = (1.03, 1.12)
+"""How many times smaller the window is that a picture is looked for by. None is below
+1: of two pictures one is always the closer one, and each is looked for among the others."""
+
+_ORDER = 8
+_HIGHEST = 9
+_SAMPLES = 32
+_FLAT = 1e-3  # Lengths below this, in grey levels, are of windows that show nothing.
+_ROW, _COLUMN = np.nonzero(
+    (np.add.outer(np.arange(_ORDER), np.arange(_ORDER)) <= _HIGHEST)
+    & (np.add.outer(np.arange(_ORDER), np.arange(_ORDER)) > 0)
+)
+_WEIGHT = np.hypot(_ROW, _COLUMN).astype(np.float32)
+_MIRRORED = np.where(_COLUMN % 2, -1, 1).astype(np.float32)
+
+DIM = len(_WEIGHT)
+"""Numbers a signature."""
+
+MIDDLE = (SIDE - 1) / 2
+
 
 def canvas(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Grey pictures of :data:`SIDE` x :data:`SIDE` pixels.
@@ -48,34 +76,6 @@ def _resampling(length: int) -> NDArray[np.float32]:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
-Floats = NDArray[np.float32]
-
-WINDOW = 30.0
-"""Side of the window in pixels of the canvas."""
-
-SHIFTS = np.arange(-6.0, 7.0, 2.0)
-"""Shifts of the window, along and across, in pixels."""
-
-ZOOMS = (1.03, 1.12)
-"""How many times smaller the window is that a picture is looked for by. None is below
-1: of two pictures one is always the closer one, and each is looked for among the others."""
-
-_ORDER = 8
-_HIGHEST = 9
-_SAMPLES = 32
-_FLAT = 1e-3  # Lengths below this, in grey levels, are of windows that show nothing.
-
-_ROW, _COLUMN = np.nonzero(
-    (np.add.outer(np.arange(_ORDER), np.arange(_ORDER)) <= _HIGHEST)
-    & (np.add.outer(np.arange(_ORDER), np.arange(_ORDER)) > 0)
-)
-_WEIGHT = np.hypot(_ROW, _COLUMN).astype(np.float32)
-_MIRRORED = np.where(_COLUMN % 2, -1, 1).astype(np.float32)
-
-DIM = len(_WEIGHT)
-"""Numbers a signature."""
-
-
 class Poses(NamedTuple):
     """How one picture lies in another: the point ``p`` of the other shows ``centre + scale * (p - middle)`` of it.
 
@@ -89,7 +89,6 @@ class Poses(NamedTuple):
     """Shape (n, 2)."""
 
 
-MIDDLE = (SIDE - 1) / 2
 VIEWS = Poses(
     np.array([(MIDDLE + y, MIDDLE + x) for _ in ZOOMS for _ in (1, -1) for y in SHIFTS for x in SHIFTS], np.float32),
     np.array([(1 / z, side / z) for z in ZOOMS for side in (1, -1) for _ in SHIFTS for _ in SHIFTS], np.float32),

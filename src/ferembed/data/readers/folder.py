@@ -15,6 +15,7 @@ from ferembed.data.image_files import ImageFiles
 from ferembed.data.images import SUFFIXES
 from ferembed.data.readers.naming import SPLIT_NAMES, class_name, class_order, known_names, split_name
 from ferembed.data.readers.sources import reader
+from ferembed.probability import class_codes
 
 RAFDB_FOLDERS: dict[str, str] = {
     "1": "surprise", "2": "fear", "3": "disgust", "4": "happy", "5": "sad", "6": "angry", "7": "neutral",
@@ -111,7 +112,7 @@ def load_folder(
     images = ImageFiles(paths, image_size=image_size, colour=colour)
     return FaceDataset(
         images=np.asarray(images) if in_memory else images,
-        labels=np.array([order.index(name) for name in found]),
+        labels=class_codes(found, order),
         classes=order,
         splits=np.array(SPLITS)[[file.split for file in files]],
         paths=paths,

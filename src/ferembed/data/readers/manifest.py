@@ -15,6 +15,7 @@ from ferembed.data.errors import fault
 from ferembed.data.image_files import ImageFiles, Listing
 from ferembed.data.readers.naming import SPLIT_NAMES, ClassNames, class_name, class_order, known_names, split_name
 from ferembed.data.readers.sources import Source, reader
+from ferembed.probability import class_codes
 
 COLUMNS: tuple[str, ...] = ("path", "label", "split")
 PARQUET_SUFFIXES: tuple[str, ...] = (".parquet", ".pq")
@@ -103,7 +104,7 @@ def load_manifest(
     files = ImageFiles(paths, image_size=image_size, colour=colour, listing=listing)
     return FaceDataset(
         images=np.asarray(files) if in_memory else files,
-        labels=np.array([order.index(face.label) for face in faces]),
+        labels=class_codes([face.label for face in faces], order),
         classes=order,
         splits=np.array([face.split for face in faces]),
         paths=paths,

@@ -21,6 +21,9 @@ LINES = (BLUE, ORANGE, COLOURS["disgust"], COLOURS["fear"], COLOURS["contempt"],
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
+MOST_LINES = 3
+"""Lines that a name takes at most; what is left over becomes an ellipsis."""
+
 
 def new_figure(size: tuple[float, float]) -> Figure:
     """A figure of a size in inches, made without pyplot."""
@@ -105,10 +108,6 @@ def class_markers(classes: Sequence[Any]) -> list[str]:
 def dress_line(place: int) -> dict[str, Any]:
     """Colour and dashes of the line at a place, told apart by either."""
     return {"color": LINES[place % len(LINES)], "linestyle": DASHES[place % len(DASHES)]}
-
-
-MOST_LINES = 3
-"""Lines that a name takes at most; what is left over becomes an ellipsis."""
 
 
 def plain(text: object, width: int | None = None) -> str:

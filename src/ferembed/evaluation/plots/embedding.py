@@ -22,6 +22,15 @@ TOLD_APART = 12
 DIGITS = 5
 """Decimals that tell two embeddings apart; t-SNE asked about copies of one crashes the process."""
 
+A_SIDE = 6
+"""Faces at most on the left, and on the right."""
+
+BAND = 0.3
+"""Room for them on either side, in widths of the map."""
+
+_TALL, _WIDE = 86, 72
+"""Points of 1/72 inch that a face with its caption needs down, and a band across."""
+
 
 def project_embedding(
     embeddings: ArrayLike, *, method: Literal["tsne", "umap"] = "tsne", seed: int = 0
@@ -149,16 +158,6 @@ def _number(ax: Axes, code: int, x: float, y: float) -> None:
 
     halo = withStroke(linewidth=2.5, foreground=rcParams["axes.facecolor"])
     ax.text(x, y, str(code), ha="center", va="center", fontsize=9, fontweight="bold", path_effects=[halo], zorder=4)
-
-
-A_SIDE = 6
-"""Faces at most on the left, and on the right."""
-
-BAND = 0.3
-"""Room for them on either side, in widths of the map."""
-
-_TALL, _WIDE = 86, 72
-"""Points of 1/72 inch that a face with its caption needs down, and a band across."""
 
 
 def room_for_insets(ax: Axes) -> int:

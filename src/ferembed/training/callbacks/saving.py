@@ -19,6 +19,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from ferembed.storage import write_text
 from ferembed.training.checkpoint import SafetensorsCheckpointIO
 
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
 
 class MovingAverage(WeightAveraging):
     """Exponential moving average whose decay grows to its full value, so that short runs forget where they began.
@@ -109,9 +111,6 @@ class KeepCurve(Callback):
 
 def _figures(trainer: pl.Trainer, group: str) -> dict[str, float]:
     return {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith(group)}
-
-
-STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupted(SystemExit):
