@@ -1,0 +1,6 @@
+"""From a photo to faces: what finds them, the square that is cut out around each, and its light."""
+
+from ferembed.faces.cropper import FaceCropper, FoundFace
+from ferembed.faces.detectors import Find, Found, HogDetector
+
+__all__ = ["FaceCropper", "Find", "Found", "FoundFace", "HogDetector"]

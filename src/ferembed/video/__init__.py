@@ -1,0 +1,1 @@
+"""Faces in moving pictures: tracked, named, smoothed over time, drawn and plotted."""
