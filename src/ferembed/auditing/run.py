@@ -105,13 +105,13 @@ def audit(
 
 def _embeddings(faces: FaceDataset, recognizer: Recognizer, stages: Stages) -> NDArray[np.float32]:
     weights = hashlib.sha256()
-    for name, value in sorted(recognizer.encoder.state_dict().items()):
+    for name, value in sorted(recognizer.engine.files.weights.items()):
         weights.update(name.encode())
-        weights.update(value.cpu().numpy().tobytes())
+        weights.update(value.tobytes())
     rows = np.arange(len(faces))
     blocks = [rows[start : start + _ENCODED] for start in range(0, len(rows), _ENCODED)]
     name = f"embeddings-{weights.hexdigest()[:16]}"
-    seen = as_asked(faces, image_size=recognizer.encoder.image_size, channels=recognizer.encoder.channels)
+    seen = as_asked(faces, image_size=recognizer.engine.image_size, channels=recognizer.engine.channels)
     found = stages.each(
         name, blocks, lambda block: {"vectors": recognizer.encode(seen.images[block])}, "Encoding faces"
     )

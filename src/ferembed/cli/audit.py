@@ -30,7 +30,7 @@ def command(data: Data, run: Run = None, out: Out = Path("audit"), classes: Clas
     from ferembed.recognizer.shipped import load
 
     recognizer = load(DEFAULT if run is None else unambiguous(run))
-    faces = faces_for(recognizer.encoder, data, classes)
+    faces = faces_for(recognizer.engine, data, classes)
     unfit = _why_unfit(recognizer, faces) if run is None else ""
     report = audit(faces, None if unfit else recognizer, out=out)
     for name, count in report.copies.counts().items():

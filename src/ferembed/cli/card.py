@@ -36,6 +36,6 @@ def _write(run: Path, data: str) -> None:
 
     folders = [run, run / VOTING] if (run / VOTING).is_dir() else [run]
     recognizers = {str(folder): Recognizer.load(folder) for folder in folders}
-    faces = faces_for(recognizers[str(run)].encoder, data).split("validation")
+    faces = faces_for(recognizers[str(run)].engine, data).split("validation")
     write_text(run / "card.md", card_text(run.name, recognizers, faces, data))
     show(f"wrote {run / 'card.md'}")

@@ -37,7 +37,7 @@ def command(
     if copies and out is None:
         raise typer.BadParameter("--copies shows copies on a page: name its file with --out.")
     recognizers = load(first), load(second)
-    faces = faces_for(recognizers[0].encoder, data, classes)
+    faces = faces_for(recognizers[0].engine, data, classes)
     if out is not None:
         comparison = write_comparison(first, second, faces, out, split=split, copies=copies, views=views)
     else:

@@ -30,7 +30,7 @@ def command(
 
     run, (data,) = run_and_rest("evaluate", first, [] if after is None else [after])
     recognizer = load(run)
-    faces = faces_for(recognizer.encoder, data, classes).split(split)
+    faces = faces_for(recognizer.engine, data, classes).split(split)
     evaluation = evaluate(recognizer, faces, views=views, resamples=resamples)
     for table in evaluation_tables(evaluation):
         show(table)

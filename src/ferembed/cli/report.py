@@ -27,6 +27,6 @@ def command(
     from ferembed.report import write_report
 
     run, (data,) = run_and_rest("report", first, [] if after is None else [after])
-    faces = faces_for(load(run).encoder, data, classes)
+    faces = faces_for(load(run).engine, data, classes)
     show(metrics_table(write_report(run, faces, out, split=split, copies=copies, views=views)))
     show(f"wrote {out}")

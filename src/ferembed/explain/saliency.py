@@ -228,7 +228,7 @@ def _explain(
     with progress("Explaining faces", len(pixels)) as report:
         for start in range(0, len(pixels), _FACES_AT_ONCE):
             faces = slice(start, start + _FACES_AT_ONCE)
-            question = Question(recognizer.encoder, answer, pixels[faces].to(device), reference[faces])
+            question = Question(recognizer.engine.encoder, answer, pixels[faces].to(device), reference[faces])
             parts.append(method.attribute(question, **parameters).detach().cpu().float().numpy())
             report(faces.stop)
     if not parts:
@@ -240,17 +240,17 @@ def _explain(
 @torch.no_grad()
 def _embeddings(recognizer: Recognizer, pixels: Tensor) -> NDArray[np.float32]:
     if not len(pixels):
-        return np.empty((0, recognizer.encoder.embedding_dim), np.float32)
-    embeddings: NDArray[np.float32] = embed(recognizer.encoder, pixels.to(_device(recognizer))).numpy()
+        return np.empty((0, recognizer.engine.encoder.embedding_dim), np.float32)
+    embeddings: NDArray[np.float32] = embed(recognizer.engine.encoder, pixels.to(_device(recognizer))).numpy()
     return embeddings
 
 
 def _device(recognizer: Recognizer) -> torch.device:
-    return next(recognizer.encoder.parameters()).device
+    return next(recognizer.engine.encoder.parameters()).device
 
 
 def _pixels(recognizer: Recognizer, images: Faces) -> Tensor:
-    encoder = recognizer.encoder
+    encoder = recognizer.engine.encoder
     return torch.from_numpy(prepare_images(images, size=encoder.image_size, channels=encoder.channels))
 
 

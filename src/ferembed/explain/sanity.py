@@ -136,7 +136,7 @@ def randomisation_test(
     """
     trained = explain_class(recognizer, images, method, voter=voter, **parameters)
     forgetful = copy.copy(recognizer)
-    forgetful.encoder = copy.deepcopy(recognizer.encoder)
+    forgetful.encoder = copy.deepcopy(recognizer.engine.encoder)
     generator = torch.Generator().manual_seed(seed)
     names, correlations = [], []
     for name, part in _from_the_top(forgetful.encoder):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from ferembed.models import Encoder
+    from ferembed.models.engines import Engine
     from ferembed.recognizer.folder import Saved
     from ferembed.recognizer.state import State
 
@@ -34,21 +34,21 @@ class Turn:
 
 Made = TypeVar("Made", bound="MadeLater")
 
-_PARTS = ("encoder", "_state")
+_PARTS = ("_engine", "_state")
 _MAKING = Turn()
 
 
 class MadeLater:
-    """What a :class:`Recognizer` is made of, made when it is first asked: importing it takes longer than PyTorch."""
+    """What a :class:`Recognizer` is made of, made when it is first asked: importing it takes long."""
 
-    encoder: Encoder
     info: dict[str, Any]
+    _engine: Engine
     _state: State
     _saved: Saved | None
 
     @classmethod
-    def later(cls: type[Made], make: Callable[[], tuple[Encoder, State]], info: Mapping[str, Any]) -> Made:
-        """One whose encoder and state ``make`` gives when either is first needed, once, by the first thread."""
+    def later(cls: type[Made], make: Callable[[], tuple[Engine, State]], info: Mapping[str, Any]) -> Made:
+        """One whose engine and state ``make`` gives when either is first needed, once, by the first thread."""
         recognizer = cls.__new__(cls)
         recognizer.info, recognizer._saved = dict(info), None
         vars(recognizer)["_make"] = make
@@ -61,8 +61,7 @@ class MadeLater:
                 raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}")
             with _MAKING:
                 if "_state" not in vars(self):
-                    encoder, state = self._make()
-                    self.encoder, self._state = encoder.eval(), state
+                    self._engine, self._state = self._make()
             return vars(self)[name]
 
 

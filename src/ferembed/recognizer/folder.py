@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safetensors.torch import load_file, save_file
-
 from ferembed import storage
-from ferembed.models import Encoder
+from ferembed.models.files import EncoderFiles
 from ferembed.storage import StorageError, atomic_folder, write_json
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ class Saved(NamedTuple):
 
 def write_folder(
     path: str | os.PathLike[str],
-    encoder: Encoder,
+    encoder: EncoderFiles,
     state: State,
     info: Mapping[str, Any],
     since: storage.State | None = None,
@@ -50,20 +48,19 @@ def write_folder(
     if (target / "recipe.yaml").is_file():
         target /= INSIDE
     with atomic_folder(target, since) as folder:
-        save_file({k: v.contiguous() for k, v in encoder.state_dict().items()}, folder / "encoder.safetensors")
         state.save(folder)
         config = {
             "format": FORMAT,
             "classes": list(state.classes),
             "trained": state.trained,
-            "encoder": encoder.config,
+            **encoder.write(folder),
             "info": info,
         }
         write_json(folder / "config.json", config)
     return Saved(target, storage.state_of(target))
 
 
-def read_folder(path: Path) -> tuple[Saved, Encoder, State, dict[str, Any]]:
+def read_folder(path: Path) -> tuple[Saved, EncoderFiles, State, dict[str, Any]]:
     """A recogniser from its folder or from the one of the run that made it: where it lies, and what stands in it.
 
     Raises
@@ -77,13 +74,12 @@ def read_folder(path: Path) -> tuple[Saved, Encoder, State, dict[str, Any]]:
     return Saved(folder, stamp), encoder, state, info
 
 
-def _read(folder: Path) -> tuple[storage.State | None, Encoder, State, dict[str, Any]]:
+def _read(folder: Path) -> tuple[storage.State | None, EncoderFiles, State, dict[str, Any]]:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if config.get("format") not in READABLE:
         readable = " and ".join(map(str, READABLE))
         raise StorageError(f"{folder} has format {config.get('format')}; this version of ferembed reads {readable}.")
     from ferembed.recognizer.state import State
 
-    encoder = Encoder(**config["encoder"])
-    encoder.load_state_dict(load_file(folder / "encoder.safetensors"))
+    encoder = EncoderFiles.read(folder, config)
     return storage.state_of(folder), encoder, State.load(folder, config), config["info"]

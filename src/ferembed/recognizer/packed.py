@@ -14,14 +14,19 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from ferembed.models import Encoder
+from ferembed.models.engines import EngineName, engine_for
 from ferembed.recognizer.folder import read_folder
 from ferembed.storage import MANIFEST, StorageError, atomic_path, write_manifest, write_text
 
 if TYPE_CHECKING:
+    from ferembed.models.engines import Engine
     from ferembed.recognizer.state import State
 
-FORMAT = "ferembed-packed-2"
+FORMAT = "ferembed-packed-3"
+READABLE = ("ferembed-packed-2", FORMAT)
+"""The former knew no other files than tables and texts."""
+BYTES = ".onnx"
+"""Files that are taken byte by byte."""
 MANY = 1000
 """Arrays of fewer numbers keep their floats."""
 
@@ -66,7 +71,9 @@ def pack(folders: Mapping[str, Path], file: Path) -> None:
         save_file(kept, draft, {"format": FORMAT, **header, "sha256": _checksum(kept, header)})
 
 
-def read_packed(file: Path, name: str = "") -> tuple[Callable[[], tuple[Encoder, State]], dict[str, Any]]:
+def read_packed(
+    file: Path, name: str = "", engine: EngineName = "auto"
+) -> tuple[Callable[[], tuple[Engine, State]], dict[str, Any]]:
     """What makes one of the recognisers of a file, and what it is to be known of it before.
 
     Raises
@@ -79,10 +86,11 @@ def read_packed(file: Path, name: str = "") -> tuple[Callable[[], tuple[Encoder,
         raise StorageError(f"{file} holds other recognisers, by name: {', '.join(json.loads(header['recognizers']))}.")
     config = json.loads(json.loads(header["folders"])[name]["texts"]["config.json"])
 
-    def make() -> tuple[Encoder, State]:
+    def make() -> tuple[Engine, State]:
         with tempfile.TemporaryDirectory() as folder:
             _unpack(kept, header, Path(folder), name)
-            return read_folder(Path(folder))[1:3]
+            _, files, state, _ = read_folder(Path(folder))
+        return engine_for(files, engine), state
 
     return make, config["info"]
 
@@ -102,7 +110,9 @@ def _unpack(kept: Mapping[str, Array], header: Mapping[str, str], folder: Path, 
         write_text(folder / text_name, text)
     for table, columns in tables.items():
         (folder / table).parent.mkdir(parents=True, exist_ok=True)
-        if table.endswith(".npy"):
+        if table.endswith(BYTES):
+            (folder / table).write_bytes(columns[""].tobytes())
+        elif table.endswith(".npy"):
             np.save(folder / table, columns[""], allow_pickle=False)
         else:
             save_file(columns, folder / table)
@@ -129,7 +139,7 @@ def _described(folder: Path) -> dict[str, Any]:
     texts = [name for name in names if name.endswith(".json") and name not in manifests]
     return {
         "texts": {name: (folder / name).read_text(encoding="utf-8") for name in texts},
-        "tables": [name for name in names if name.endswith((".npy", ".safetensors"))],
+        "tables": [name for name in names if name.endswith((".npy", ".safetensors", BYTES))],
         "manifests": manifests,
     }
 
@@ -185,6 +195,8 @@ def _all_arrays(folder: Path) -> dict[str, Array]:
 
 def _arrays(folder: Path, path: Path) -> dict[str, Array]:
     """The arrays of one file by keys that name the file and, in a file of several, the array."""
+    if path.suffix == BYTES:
+        return {f"{_name(folder, path)}::": np.frombuffer(path.read_bytes(), np.uint8)}
     if path.suffix == ".npy":
         return {f"{_name(folder, path)}::": np.load(path, allow_pickle=False)}
     if path.suffix == ".safetensors":
@@ -203,7 +215,7 @@ def _read(file: Path) -> tuple[dict[str, Array], dict[str, str]]:
             narrow = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise StorageError(f"{file} is no readable recogniser ({error}): copy it again.") from error
-    if header.pop("format", None) != FORMAT:
+    if header.pop("format", None) not in READABLE:
         raise StorageError(f"{file} is not a recogniser that this version of ferembed exported.")
     if header.pop("sha256", None) != _checksum(narrow, header):
         raise StorageError(f"{file} is altered: its checksum differs from the one it carries. Copy it again.")

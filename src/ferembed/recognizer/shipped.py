@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ferembed.models.engines import EngineName
 from ferembed.models.weights import CARD, FILE, shipped_names
 from ferembed.recognizer.packed import read_packed
 from ferembed.recognizer.recognizer import Recognizer
@@ -13,7 +14,7 @@ from ferembed.storage import StorageError
 __all__ = ["card", "load", "shipped_names"]
 
 
-def load(name: str | os.PathLike[str] = "small") -> Recognizer:
+def load(name: str | os.PathLike[str] = "small", *, engine: EngineName = "auto") -> Recognizer:
     """A recogniser that comes with the library, or one of your own.
 
     Parameters
@@ -22,6 +23,8 @@ def load(name: str | os.PathLike[str] = "small") -> Recognizer:
         ``"small"`` for the seven expressions of FER2013, ``"ferplus"`` for the eight of FER+, which adds contempt; or
         else the folder of a run or of a saved recogniser, or an exported file. A folder that is named as a shipped
         recogniser is reached as ``./NAME``.
+    engine : {"auto", "onnx", "int8", "torch"}
+        As for :meth:`Recognizer.load`.
 
     Raises
     ------
@@ -38,11 +41,11 @@ def load(name: str | os.PathLike[str] = "small") -> Recognizer:
     ['angry', 'disgust', 'fear', 'happy', 'sad', 'surprise', 'neutral']
     """
     if isinstance(name, str) and name in shipped_names():
-        return Recognizer.later(*read_packed(FILE, name))
+        return Recognizer.later(*read_packed(FILE, name, engine))
     if not Path(name).exists():
         names = ", ".join(shipped_names())
         raise StorageError(f"there is no run or file {name}; the recognisers that come with ferembed are {names}.")
-    return Recognizer.load(name)
+    return Recognizer.load(name, engine=engine)
 
 
 def card() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
 from ferembed.labels import canonical, place_of
-from ferembed.models import Network
 from ferembed.recognizer.memory import VOTE, GalleryFaces, HeldOutFaces, among
 from ferembed.recognizer.voters import Voters, best_knn, calibrated_voters
 from ferembed.storage import StorageError
+
+if TYPE_CHECKING:
+    from ferembed.models import Network
 
 MEMBERS: dict[str, type[Any]] = {"softmax": SoftmaxHead, "knn": KNNClassifier}
 

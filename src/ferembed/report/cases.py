@@ -99,7 +99,7 @@ def _nearest(
     """What goes before, and for each query the nearest faces of one system."""
     k = min(NEIGHBOURS, len(recognizer.gallery_ids))
     near = recognizer.neighbors(answers.faces.images[queries], k)
-    train = None if train is None else seen_by(recognizer.encoder, train)
+    train = None if train is None else seen_by(recognizer.engine, train)
     gallery = None
     before = note("The faces this recogniser learned are not in this data, so its neighbours are only named.")
     if train is not None and train.fingerprint == recognizer.info.get("data", {}).get("train"):

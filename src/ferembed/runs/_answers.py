@@ -78,7 +78,7 @@ def answer(recognizer: Recognizer, faces: FaceDataset, *, views: Views = "single
         faces = ferplus_labels(faces)
     classes = tuple(recognizer.classes_.tolist())
     codes = codes_among(classes, faces)
-    faces = seen_by(recognizer.encoder, faces)
+    faces = seen_by(recognizer.engine, faces)
     embeddings = _encoded(recognizer, faces, views)
     return Answers(
         faces=faces,

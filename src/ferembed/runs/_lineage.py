@@ -61,8 +61,8 @@ def trained_network(recognizer: Recognizer, classes: Sequence[str]) -> Network:
     lengths = np.linalg.norm(head.coef_, axis=1)
     same = [*map(canonical, names)] == [*map(canonical, classes)]
     has_head = same and not head.intercept_.any() and np.allclose(lengths, lengths[0], rtol=1e-3)
-    network = Network(Encoder(**recognizer.encoder.config), num_classes=len(names) if has_head else 0)
-    network.encoder.load_state_dict(recognizer.encoder.state_dict())
+    network = Network(Encoder(**recognizer.engine.encoder.config), num_classes=len(names) if has_head else 0)
+    network.encoder.load_state_dict(recognizer.engine.encoder.state_dict())
     if network.softmax is not None:
         with torch.no_grad():
             network.softmax.weight.copy_(torch.from_numpy(head.coef_))

@@ -72,7 +72,7 @@ def card_text(title: str, recognizers: Mapping[str, Recognizer], faces: FaceData
 
 
 def _what_it_is(recognizers: Mapping[str, Recognizer]) -> str:
-    encoder = next(iter(recognizers.values())).encoder
+    encoder = next(iter(recognizers.values())).engine.encoder
     millions = sum(parameter.numel() for parameter in encoder.parameters()) / 1e6
     colour = "grey" if encoder.channels == 1 else "colour"
     lines = [
