@@ -55,7 +55,7 @@ def spot_recognizer(channels=1, weights="softmax"):
             return encoder(pixels[:, None] if channels == 1 else pixels.permute(0, 3, 1, 2)).numpy()
 
     return SimpleNamespace(
-        encoder=encoder,
+        engine=SimpleNamespace(encoder=encoder),
         classes_=np.array(["spot", "plain"]),
         voters={"softmax": softmax, "knn": knn, "vote": vote},
         encode=encode,

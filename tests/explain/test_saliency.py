@@ -89,7 +89,7 @@ def test_integrated_gradients_add_up(small, drawn, voter):
     """The whole gallery votes, so that no neighbour gives way to another."""
     knn = KNNClassifier(len(small.gallery_ids), temperature=0.2).fit(small.gallery_embeddings, small.gallery_labels)
     voters = {"softmax": small.voters["softmax"], "knn": knn}
-    everyone = SimpleNamespace(encoder=small.encoder, classes_=knn.classes_, voters=voters)
+    everyone = SimpleNamespace(engine=small.engine, classes_=knn.classes_, voters=voters)
     if voter == "softmax":
         everyone.classes_ = small.classes_
     faces = drawn.images[:4]
@@ -112,13 +112,13 @@ def test_the_shipped_recogniser_can_be_explained(drawn, method, voter):
 def test_gradient_is_that_of_finite_differences(drawn):
     torch.manual_seed(0)
     recognizer = spot_recognizer()
-    recognizer.encoder = recognizer.encoder.double()
+    recognizer.engine.encoder = recognizer.engine.encoder.double()
     face = torch.from_numpy(spot_faces(CORNERS[:1])).double()[:, None]
     saliency = explain_class(spot_recognizer(), spot_faces(CORNERS[:1]), "gradient", voter="softmax")
     head = recognizer.voters["softmax"]
 
     def proba(pixels):
-        return head.predict_proba(recognizer.encoder(pixels).detach().numpy())[0, 0]
+        return head.predict_proba(recognizer.engine.encoder(pixels).detach().numpy())[0, 0]
 
     for row, column in [(5, 31), (11, 37), (40, 40)]:
         step = torch.zeros_like(face)

@@ -6,7 +6,6 @@ import torch
 from pydantic import ValidationError
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ferembed.recognizer.encoding import test_views as views_of
 from ferembed.training.augmentation import AugmentConfig, Mix, augment, mixup
 
 NONE = AugmentConfig.none()
@@ -59,8 +58,6 @@ def test_shape_type_and_range(shape):
 def test_other_images_are_refused(images):
     with pytest.raises(ValueError, match=r"images must be uint8 of shape .* not (float32|uint8) of shape"):
         augment(images, AugmentConfig(), generator())
-    with pytest.raises(ValueError, match="images must be uint8"):
-        views_of(images)
 
 
 def test_the_generator_decides_everything():
@@ -231,20 +228,6 @@ def test_mixup_shares_follow_the_folded_beta_distribution(alpha):
     drawn = np.random.default_rng(1).beta(alpha, alpha, 200000)
     expected = np.quantile(np.maximum(drawn, 1 - drawn), [0.1, 0.5, 0.9])
     np.testing.assert_allclose(np.quantile(share, [0.1, 0.5, 0.9]), expected, atol=0.012)
-
-
-def test_views_are_the_image_its_mirror_and_its_crops():
-    images = random_images(3, channels=3)
-    plain = images.float() / 255
-    assert torch.equal(views_of(images), plain[:, None])
-    assert torch.equal(views_of(images, "flip")[:, 1], plain.flip(-1))
-    crops = views_of(images, "ten_crop")
-    assert crops.shape == (3, 10, 3, 48, 48)
-    assert torch.equal(crops[:, 5:], crops[:, :5].flip(-1))
-    corner = torch.nn.functional.interpolate(plain[..., 5:, 5:], (48, 48), mode="bilinear")
-    assert torch.allclose(crops[:, 3], corner)
-    with pytest.raises(ValueError, match="'single', 'flip' or 'ten_crop', not 'five'"):
-        views_of(images, "five")
 
 
 class Operations(TorchDispatchMode):

@@ -54,6 +54,11 @@ class MadeLater:
         vars(recognizer)["_make"] = make
         return recognizer
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All of it made, for a copy or another process."""
+        assert self._state is not None
+        return {name: value for name, value in vars(self).items() if name != "_make"}
+
     if not TYPE_CHECKING:  # to a type checker, __getattr__ would mean that there is no wrong name
 
         def __getattr__(self, name: str) -> Any:
