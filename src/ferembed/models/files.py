@@ -47,7 +47,7 @@ class EncoderFiles:
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write the files, and give what :meth:`read` needs to know besides them."""
-        save_file({name: np.ascontiguousarray(array) for name, array in self.weights.items()}, folder / WEIGHTS)
+        save_file({name: np.asarray(array, order="C") for name, array in self.weights.items()}, folder / WEIGHTS)
         known: dict[str, Any] = {"encoder": self.config}
         if self.int8 is not None:
             (folder / INT8).write_bytes(self.int8)
