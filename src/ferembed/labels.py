@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import colorsys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 FER2013_CLASSES: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven classes of FER2013, in the order of its integer codes (Goodfellow et al. 2013)."""
@@ -25,6 +26,12 @@ COLOURS: dict[str, str] = {
 }
 """One colour an emotion, from the colour-blind-safe palette of Okabe and Ito (2008), with a grey dark enough to keep
 away from its green where red and green look alike."""
+
+ON_DARK: dict[str, str] = {**COLOURS, "neutral": "#D0D0D0"}
+"""The same on a dark ground: the grey is light, and as far from the others for every eye."""
+
+DEPTHS = ((0.8, 1.0), (0.4, 0.95), (0.7, 0.75))
+"""Saturation and brightness of the hues of classes that the palette has no colours for: seen on a dark ground."""
 
 _SYNONYMS: dict[str, str] = {
     "anger": "angry",
@@ -94,3 +101,34 @@ def ordered(names: Sequence[str]) -> tuple[str, ...]:
         if distinct <= set(vocabulary):
             return tuple(name for name in vocabulary if name in distinct)
     return tuple(sorted(distinct))
+
+
+def colours_of(
+    classes: Sequence[object],
+    palette: Mapping[str, str] = COLOURS,
+    depths: Sequence[tuple[float, float]] = DEPTHS,
+) -> list[str]:
+    """One colour a class, as ``#RRGGBB``: the emotion's own, or the next of the palette that no class of these owns.
+
+    Where the palette is too small, the others have hues all around the circle, in three depths.
+
+    Parameters
+    ----------
+    classes : sequence of str
+    palette : mapping of str to str
+        The colour of each emotion.
+    depths : sequence of three pairs
+        Saturation and brightness of the hues, from 0 to 1.
+
+    Examples
+    --------
+    >>> colours_of(["Happiness", "wink"])
+    ['#F0E442', '#D55E00']
+    """
+    names = [canonical(str(name)) for name in classes]
+    spare = [colour for name, colour in palette.items() if name not in names]
+    strangers = [name for name in names if name not in palette]
+    if (count := len(strangers)) > len(spare):
+        hues = (colorsys.hsv_to_rgb(place / count, *depths[place % 3]) for place in range(count))
+        spare = ["#{:02x}{:02x}{:02x}".format(*(round(255 * part) for part in hue)) for hue in hues]
+    return [palette.get(name) or spare[strangers.index(name)] for name in names]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ferembed.labels import COLOURS, canonical
+from ferembed.labels import COLOURS, DEPTHS, ON_DARK, colours_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,28 +76,18 @@ def ink() -> Any:
 
 
 def palette() -> dict[str, str]:
-    """The emotions' colours; on a dark page the grey is light, and as far from the others for every eye."""
+    """The emotions' colours, to be seen on the page's ground."""
     from matplotlib.colors import to_rgb
 
-    return COLOURS if sum(to_rgb(ink())) < 1.5 else {**COLOURS, "neutral": "#D0D0D0"}
+    return COLOURS if sum(to_rgb(ink())) < 1.5 else ON_DARK
 
 
 def class_colours(classes: Sequence[Any]) -> list[str]:
-    """One colour a class: the emotion's own, or the next of the palette that no class of these owns.
+    """One colour a class, as :func:`~ferembed.labels.colours_of` gives them, to be seen on the page's ground."""
+    from matplotlib.colors import to_rgb
 
-    Where the palette is too small, the others have hues all around the circle, in three depths.
-    """
-    from matplotlib.colors import hsv_to_rgb, to_hex, to_rgb
-
-    colours = palette()
-    names = [canonical(str(name)) for name in classes]
-    spare = [colour for name, colour in colours.items() if name not in names]
-    strangers = [name for name in names if name not in colours]
-    if (count := len(strangers)) > len(spare):
-        light = sum(to_rgb(ink())) < 1.5
-        depths = ((1.0, 0.85), (0.55, 0.95), (0.9, 0.5)) if light else ((0.8, 1.0), (0.4, 0.95), (0.7, 0.75))
-        spare = [to_hex(tuple(hsv_to_rgb((place / count, *depths[place % 3])))) for place in range(count)]
-    return [colours.get(name) or spare[strangers.index(name)] for name in names]
+    light = sum(to_rgb(ink())) < 1.5
+    return colours_of(classes, palette(), ((1.0, 0.85), (0.55, 0.95), (0.9, 0.5)) if light else DEPTHS)
 
 
 def class_markers(classes: Sequence[Any]) -> list[str]:
