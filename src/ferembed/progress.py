@@ -15,8 +15,11 @@ PATIENCE = 2.0
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A function that takes how much of ``total`` is done and, after two seconds, shows it on standard error."""
+def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A function that takes how much of ``total`` is done and, after two seconds, shows it on standard error.
+
+    None is a total that nobody knows: the bar then shows that something moves.
+    """
     start = time.monotonic()
     bar: Progress | None = None
 

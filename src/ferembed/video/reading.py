@@ -175,7 +175,7 @@ class Video:
 
 
 def _file(name: str) -> InputContainer:
-    av = _av()
+    av = load_av()
     try:
         return av.open(name)  # type: ignore[no-any-return]
     except FileNotFoundError as error:
@@ -189,7 +189,7 @@ def _file(name: str) -> InputContainer:
 
 
 def _camera(number: int) -> InputContainer:
-    av = _av()
+    av = load_av()
     try:
         device, format = _device(number)
         return av.open(device, format=format)  # type: ignore[no-any-return]
@@ -202,14 +202,15 @@ def _camera(number: int) -> InputContainer:
 def _device(number: int) -> tuple[str, str]:
     """What FFmpeg calls a camera on this system, and the format that it is read by."""
     if sys.platform == "win32":
-        cameras = [each for each in _av().enumerate_input_devices("dshow") if "video" in each.media_types]
+        cameras = [each for each in load_av().enumerate_input_devices("dshow") if "video" in each.media_types]
         return f"video={cameras[number].name}", "dshow"
     if sys.platform == "darwin":
         return str(number), "avfoundation"
     return f"/dev/video{number}", "v4l2"
 
 
-def _av() -> Any:
+def load_av() -> Any:
+    """The library av; ImportError, with what to install, where it is absent."""
     try:
         import av
     except ImportError as error:

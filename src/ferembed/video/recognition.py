@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -71,13 +71,13 @@ class VideoFrame:
 
 def recognize_video(
     recognizer: Names,
-    source: Source,
+    source: Source | Video,
     *,
     faces: FindFaces | None = None,
     every: int = 1,
     smoothing: float = 0.5,
     lost: float = 2.0,
-) -> Iterator[VideoFrame]:
+) -> Generator[VideoFrame, None, None]:
     """The faces and expressions of a video file or a camera, one frame after another.
 
     Frames are decoded ahead by a second thread, and the faces of a few of them encoded together. A camera's frames are
@@ -87,8 +87,8 @@ def recognize_video(
     Parameters
     ----------
     recognizer : Recognizer
-    source : path or int
-        A video file, or the number of a camera.
+    source : path, int or Video
+        A video file, the number of a camera, or what was opened; it is closed after the last frame.
     faces : callable, optional
         Finds and crops the faces of RGB pixels; :class:`~ferembed.faces.FaceCropper` where not given.
     every : int
@@ -112,7 +112,8 @@ def recognize_video(
     """
     _check(every)
     options = {"faces": faces, "every": every, "smoothing": smoothing, "lost": lost}
-    return _streamed(recognizer, Video(source), every, options)
+    video = source if isinstance(source, Video) else Video(source)
+    return _streamed(recognizer, video, every, options)
 
 
 def recognize_frames(
@@ -124,7 +125,7 @@ def recognize_frames(
     smoothing: float = 0.5,
     lost: float = 2.0,
     batch_size: int = BATCH,
-) -> Iterator[VideoFrame]:
+) -> Generator[VideoFrame, None, None]:
     """The faces and expressions of frames from anywhere, one after another.
 
     Parameters
@@ -184,7 +185,9 @@ def _check(every: int) -> None:
         raise ValueError(f"every must be 1 (each frame) or more, not {every}.")
 
 
-def _streamed(recognizer: Names, video: Video, every: int, options: dict[str, Any]) -> Iterator[VideoFrame]:
+def _streamed(
+    recognizer: Names, video: Video, every: int, options: dict[str, Any]
+) -> Generator[VideoFrame, None, None]:
     size = 1 if video.live else BATCH
     with video, Ahead(video, size, latest=video.live) as frames:
         named = recognize_frames(recognizer, frames, **options, batch_size=size)
