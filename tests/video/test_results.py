@@ -117,6 +117,38 @@ def test_a_video_is_not_written_over_itself_or_in_another_format(clip, tmp_path)
     assert clip.stat().st_size > 1000
 
 
+@pytest.fixture
+def camera(monkeypatch):
+    """FFmpeg's test picture in the place of a camera: a device without an end, as fast as it is asked."""
+    monkeypatch.setattr("ferembed.video.reading._device", lambda number: ("testsrc=rate=30:size=160x120", "lavfi"))
+
+
+def test_a_camera_is_recorded_until_it_is_told_to_stop(camera, tmp_path):
+    stops = iter([None] * 10 + [KeyboardInterrupt])
+
+    def find(pixels):
+        if (stop := next(stops)) is not None:
+            raise stop
+        return bright_squares(pixels)[:1]
+
+    names = {"annotate": tmp_path / "copy.mp4", "csv": tmp_path / "faces.csv", "plot": tmp_path / "plot.png"}
+    timeline = write_video_results(ByBrightness(), 0, faces=find, **names)
+    assert timeline.frames == 10
+    with Video(tmp_path / "copy.mp4") as copy:
+        assert len(list(copy)) == 10
+    assert len((tmp_path / "faces.csv").read_text().splitlines()) == 11
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_of_a_camera_the_faces_of_one_frame_at_a_time_are_encoded(camera):
+    recognizer = ByBrightness()
+    frames = recognize_video(recognizer, 0, faces=lambda pixels: bright_squares(pixels)[:1])
+    indices = [next(frames).index for _ in range(5)]
+    frames.close()
+    assert recognizer.asked == [1] * 5
+    assert indices == sorted(set(indices))
+
+
 def seen(index, time, rows):
     """A frame with these faces: probabilities by number."""
     faces = tuple(

@@ -6,7 +6,7 @@ from ferembed.video.results import write_video_results
 from ferembed.video.smoothing import Smoother
 from ferembed.video.timeline import SeenFace, Timeline, plot_timeline
 from ferembed.video.tracking import Tracker
-from ferembed.video.writing import annotated_video, timeline_table
+from ferembed.video.writing import annotated_video, timeline_table, video_file
 
 __all__ = [
     "Frame",
@@ -23,5 +23,6 @@ __all__ = [
     "recognize_frames",
     "recognize_video",
     "timeline_table",
+    "video_file",
     "write_video_results",
 ]

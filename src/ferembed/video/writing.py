@@ -1,4 +1,4 @@
-"""What is kept of a video while it is recognised: an annotated copy and a table of its faces."""
+"""What is written while a video is recognised: an annotated copy and a table of its faces."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ferembed.faces.drawing import draw_faces
 from ferembed.storage import atomic_path
@@ -34,61 +35,82 @@ COLUMNS = ("time", "frame", "face", "left", "upper", "right", "lower")
 
 
 @contextmanager
-def annotated_video(path: str | os.PathLike[str], classes: Sequence[str], rate: float | None = None) -> Iterator[Write]:
-    """A function that takes frame after frame and writes them, with their faces drawn in, to an MP4 file.
+def video_file(
+    path: str | os.PathLike[str], rate: float | None = None
+) -> Iterator[Callable[[NDArray[np.uint8], float], None]]:
+    """A function that takes RGB pixels and their time in seconds, and writes them to an MP4 file.
 
-    Frames keep their times. A side of an odd number of pixels loses one. There is no sound. The file is whole, in its
-    place, when the block ends well; otherwise nothing is left of it.
+    The first picture decides the size; a side of an odd number of pixels loses one. The file is whole, in its place,
+    when the block ends well; otherwise nothing is left of it.
 
     Parameters
     ----------
     path : path
         Ends with ``.mp4``.
-    classes : sequence of str
-        The order of the probabilities.
     rate : float, optional
-        Frames a second, about: how much each frame may take is reckoned by it; 30 where not given.
+        Frames a second, about: how much each may take is reckoned by it; 30 where not given.
 
     Raises
     ------
     ValueError
-        If the path ends otherwise, or no frame is written.
+        If the path ends otherwise, or nothing is written.
     ImportError
         If av is not installed.
     """
     if Path(path).suffix.lower() != ".mp4":
-        raise ValueError(f"{os.fspath(path)} must end with .mp4: an annotated video is written in that format alone.")
+        raise ValueError(f"{os.fspath(path)} must end with .mp4: videos are written in that format alone.")
     av = load_av()
     with atomic_path(path) as draft, av.open(str(draft), "w", format="mp4") as container:
-        copy = _Copy(container, classes, rate or 30.0)
-        yield copy.write
-        copy.finish()
+        film = _Film(container, rate or 30.0)
+        yield film.write
+        film.finish()
 
 
-class _Copy:
-    """A file that is being written; its stream has the size of the first frame."""
+@contextmanager
+def annotated_video(path: str | os.PathLike[str], classes: Sequence[str], rate: float | None = None) -> Iterator[Write]:
+    """A function that takes frame after frame and writes them, with their faces drawn in, to an MP4 file.
 
-    def __init__(self, container: OutputContainer, classes: Sequence[str], rate: float) -> None:
-        self._container, self._classes, self._rate = container, classes, rate
+    Frames keep their times; there is no sound. The labels and bars are of the smoothed probabilities.
+
+    Parameters
+    ----------
+    path, rate
+        As for :func:`video_file`; what is raised, too.
+    classes : sequence of str
+        The order of the probabilities.
+    """
+    with video_file(path, rate) as write:
+
+        def draw(frame: VideoFrame) -> None:
+            faces = [face._replace(probabilities=face.smoothed) for face in frame.faces]
+            drawn = draw_faces(frame.pixels, faces, classes, [face.number for face in faces])
+            write(np.asarray(drawn), frame.time)
+
+        yield draw
+
+
+class _Film:
+    """A file that is being written; its stream has the size of the first picture."""
+
+    def __init__(self, container: OutputContainer, rate: float) -> None:
+        self._container, self._rate = container, rate
         self._stream: VideoStream | None = None
         self._last = -1
 
-    def write(self, frame: VideoFrame) -> None:
+    def write(self, pixels: NDArray[np.uint8], time: float) -> None:
         import av
 
-        smoothed = [face._replace(probabilities=face.smoothed) for face in frame.faces]
-        drawn = np.asarray(draw_faces(frame.pixels, smoothed, self._classes, [face.number for face in frame.faces]))
-        height, width = (side - side % 2 for side in drawn.shape[:2])
+        height, width = (side - side % 2 for side in pixels.shape[:2])
         if self._stream is None:
             self._stream = self._begin(width, height)
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(drawn[:height, :width]))
-        self._last = max(round(frame.time / TICK), self._last + 1)
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]))
+        self._last = max(round(time / TICK), self._last + 1)
         picture.pts, picture.time_base = self._last, TICK
         self._container.mux(self._stream.encode(picture))
 
     def finish(self) -> None:
         if self._stream is None:
-            raise ValueError("an annotated video needs one frame at least.")
+            raise ValueError("a video needs one frame at least.")
         self._container.mux(self._stream.encode())
 
     def _begin(self, width: int, height: int) -> VideoStream:
