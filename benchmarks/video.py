@@ -80,7 +80,10 @@ def speed(folder: Path, seconds: float, rounds: int) -> dict[str, Any]:
 
     def written() -> int:
         found = 0
-        with annotated_video(folder / "copy.mp4", classes, RATE) as draw, timeline_table(folder / "f.csv", classes) as row:
+        with (
+            annotated_video(folder / "copy.mp4", classes, RATE) as draw,
+            timeline_table(folder / "f.csv", classes) as row,
+        ):
             for frame in recognize_video(recognizer, clip):
                 draw(frame)
                 row(frame)
@@ -95,7 +98,9 @@ def speed(folder: Path, seconds: float, rounds: int) -> dict[str, Any]:
         for name in WORKS
     }
     over = {
-        name: {kind: median(each[name][kind] / each[WORKS[0]][kind] for each in measured) for kind in ("wall", "processor")}
+        name: {
+            kind: median(each[name][kind] / each[WORKS[0]][kind] for each in measured) for kind in ("wall", "processor")
+        }
         for name in WORKS
     }
     return {"frames": len(decoded), "rounds": rounds, "faces": faces, "frames_per_second": figures, "over_alone": over}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -87,8 +87,7 @@ def draw_faces(
     """
     from PIL import Image, ImageDraw
 
-    drawn = Image.fromarray(photo) if isinstance(photo, np.ndarray) else photo.copy()
-    drawn = drawn.convert("RGB")
+    drawn = (Image.fromarray(photo) if isinstance(photo, np.ndarray) else photo).convert("RGB")
     pen = _Pen(ImageDraw.Draw(drawn), _font(max(SMALLEST_LETTERS, round(LETTERS * min(drawn.size)))))
     colours = dict(zip(classes, colours_of(classes, ON_DARK), strict=True))
     numbers = range(1, len(faces) + 1) if numbers is None else numbers
@@ -153,25 +152,23 @@ class _Pen(NamedTuple):
 
     def size_of(self, bars: Sequence[_Bar]) -> tuple[int, int]:
         """Width and height of a chart: a gap, the names, a gap, the bars, a gap."""
-        return self._names(bars) + round(5.5 * self.unit), len(bars) * self.row + self.unit // 2
+        return self.names(bars).width + round(5.5 * self.unit), len(bars) * self.row + self.unit // 2
 
     def chart(self, bars: Sequence[_Bar], spot: Box) -> None:
         """Names and bars, one below the other; a bar as long as there is room is a probability of 1."""
-        gap, start = self.unit // 2, spot[0] + self._names(bars) + self.unit
+        gap, names = self.unit // 2, self.names(bars)
+        self.draw.bitmap((spot[0] + gap, spot[1] + gap // 2), names, fill="white")
+        start = spot[0] + names.width + self.unit
         longest = spot[2] - gap - start
         for place, bar in enumerate(bars):
             middle = spot[1] + gap // 2 + place * self.row + self.row // 2
-            self.draw.text((spot[0] + gap, middle), self._short(bar.name), fill="white", font=self.font, anchor="lm")
             ends = middle - self.unit // 3, middle + self.unit // 3
             self.draw.rectangle((start, ends[0], start + longest, ends[1]), fill=(70, 70, 70))
             if (length := round(longest * bar.share)) > 0:
                 self.draw.rectangle((start, ends[0], start + length, ends[1]), fill=bar.colour)
 
-    def _names(self, bars: Sequence[_Bar]) -> int:
-        return max((round(self.font.getlength(self._short(bar.name))) for bar in bars), default=0)
-
-    def _short(self, name: str) -> str:
-        return _fitted(name, self.font)
+    def names(self, bars: Sequence[_Bar]) -> Image:
+        return _column(tuple(bar.name for bar in bars), self.font, self.row)
 
 
 def _tag_of(face: NamedFace, number: int, classes: Sequence[str]) -> str:
@@ -228,7 +225,20 @@ def _one_line(name: str) -> str:
     return " ".join(name.encode("utf-8", "backslashreplace").decode().split())
 
 
-@cache
+@lru_cache(maxsize=64)
+def _column(names: tuple[str, ...], font: FreeTypeFont, row: int) -> Image:
+    """Names one below the other as a mask; most photos and all frames of a video ask for the same."""
+    from PIL import Image, ImageDraw
+
+    lines = [_fitted(name, font) for name in names]
+    width = max((round(font.getlength(line)) for line in lines), default=0)
+    mask = Image.new("L", (max(1, width), max(1, len(lines) * row)))
+    pen = ImageDraw.Draw(mask)
+    for place, line in enumerate(lines):
+        pen.text((0, place * row + row // 2), line, fill=255, font=font, anchor="lm")
+    return mask
+
+
 def _fitted(name: str, font: FreeTypeFont) -> str:
     """A name on one line, short enough to stand beside its bar."""
     name = _one_line(name)

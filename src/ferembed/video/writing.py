@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 TICK = Fraction(1, 60000)
 """Seconds that times are rounded to: as fine as MPEG-4 has them, and exact at 24, 25, 30 and 29.97 frames a second."""
 
-ENCODERS = {"libx264": {"preset": "veryfast", "crf": "20"}, "mpeg4": {"qmin": "2", "qmax": "5"}}
-"""What writes pictures, the first that av brings, and how well: H.264, or else MPEG-4 Part 2."""
+ENCODERS = {"libx264": {"preset": "superfast", "bf": "0", "crf": "20"}, "mpeg4": {"qmin": "2", "qmax": "5"}}
+"""What writes pictures, the first that av brings, how fast and how well: H.264, or else MPEG-4 Part 2."""
 
 COLUMNS = ("time", "frame", "face", "left", "upper", "right", "lower")
 """What stands in a table before the probabilities."""
@@ -103,7 +103,7 @@ class _Film:
         height, width = (side - side % 2 for side in pixels.shape[:2])
         if self._stream is None:
             self._stream = self._begin(width, height)
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]))
+        picture = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels)[:height, :width])
         self._last = max(round(time / TICK), self._last + 1)
         picture.pts, picture.time_base = self._last, TICK
         self._container.mux(self._stream.encode(picture))
