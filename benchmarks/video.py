@@ -155,8 +155,8 @@ def table(result: dict[str, Any]) -> str:
             f"| {speed['faces'][name]} |"
         )
     lines += [
-        f"\nMost resident memory in each tenth of {memory['minutes']:g} minutes at 320 x 240 ({memory['frames']} frames), "
-        "written as an annotated copy, a table and a timeline, a face in each frame, MB:\n",
+        f"\nMost resident memory in each tenth of {memory['minutes']:g} minutes at 320 x 240 ({memory['frames']} frames, "
+        "a face in each), written as an annotated copy, a table and a timeline, MB:\n",
         "| " + " | ".join(f"{place}/10" for place in range(1, 11)) + " |",
         "|" + "---|" * 10,
         "| " + " | ".join(f"{each:.0f}" for each in memory["most_resident_mb"]) + " |",
@@ -172,10 +172,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        result = {
-            "speed": speed(Path(folder), options.seconds, options.rounds),
-            "memory": memory(Path(folder), options.minutes),
-        }
+        result: dict[str, Any] = {"memory": memory(Path(folder), options.minutes)}
+        result["speed"] = speed(Path(folder), options.seconds, options.rounds)
     result["machine"] = describe() | {"load": os.getloadavg()[0]}
     result["machine"]["versions"] |= {name: importlib.metadata.version(name) for name in ("av", "dlib-bin")}
     write_json(options.out / "video.json", result)
