@@ -155,8 +155,8 @@ def table(result: dict[str, Any]) -> str:
             f"| {speed['faces'][name]} |"
         )
     lines += [
-        f"\n{memory['minutes']:g} minutes at 320 x 240 ({memory['frames']} frames, a face in each), written as an annotated "
-        "copy, a table and a timeline: most resident memory in each tenth, MB.\n",
+        f"\n{memory['minutes']:g} minutes at 320 x 240 ({memory['frames']} frames, a face in each), written as an "
+        "annotated copy, a table and a timeline: most resident memory in each tenth, MB.\n",
         "| " + " | ".join(f"{place}/10" for place in range(1, 11)) + " |",
         "|" + "---|" * 10,
         "| " + " | ".join(f"{each:.0f}" for each in memory["most_resident_mb"]) + " |",
