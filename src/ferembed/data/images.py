@@ -97,15 +97,26 @@ def square_pixels(image: Image, name: str, *, image_size: int, colour: bool) -> 
         raise DataError(f"{name} cannot be decoded as an image ({error}).") from error
 
 
-def _levels(image: Image, name: str, mode: str) -> Image:
-    """The upright image with 8 bits a channel."""
+def upright(image: Image, name: str) -> Image:
+    """The image turned as the camera was held, with 8 bits a channel, in whatever mode that leaves it.
+
+    Raises
+    ------
+    DataError
+        If its levels have no known scale.
+    """
     from PIL import ImageOps
 
-    upright: Image = ImageOps.exif_transpose(image)
-    levels = _eight_bits(upright, name, image.format).convert(mode)
-    if is_blank(np.asarray(levels)[None])[0] and any(high - low > BLANK_SPAN for low, high in _spans(upright)):
+    turned: Image = ImageOps.exif_transpose(image)
+    return _eight_bits(turned, name, image.format)
+
+
+def _levels(image: Image, name: str, mode: str) -> Image:
+    """The upright image in grey or colour."""
+    levels = upright(image, name).convert(mode)
+    if is_blank(np.asarray(levels)[None])[0] and any(high - low > BLANK_SPAN for low, high in _spans(image)):
         warnings.warn(
-            f"{name} becomes one flat grey or colour: its {upright.mode} pixels differ in nothing that is looked at.",
+            f"{name} becomes one flat grey or colour: its {image.mode} pixels differ in nothing that is looked at.",
             stacklevel=2,
         )
     return levels
@@ -133,6 +144,32 @@ def _spans(image: Image) -> list[tuple[float, float]]:
     """The least and the largest level of each channel."""
     extrema: Any = image.getextrema()
     return list(extrema) if isinstance(extrema[0], tuple) else [extrema]
+
+
+def as_array(thing: Any, name: str) -> NDArray[Any]:
+    """What turns into an array, as one; DataError where it does not."""
+    try:
+        return np.asarray(thing)
+    except Exception as error:  # what a tensor on another device, or rows of several lengths, raise
+        raise DataError(f"{name} cannot be read as an array ({error}).") from error
+
+
+def unit_range(array: NDArray[Any], name: str) -> NDArray[np.float32]:
+    """Pixels of uint8, or floats that lie in [0, 1], as float32 in [0, 1]; DataError for any other, or for none."""
+    if array.size == 0 and len(array):
+        raise DataError(f"{name} has no pixels (shape {array.shape}).")
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) / np.float32(255)
+    if array.dtype == bool or not np.issubdtype(array.dtype, np.floating):
+        raise DataError(f"{name} has pixels of type {array.dtype}: give uint8 (0 to 255) or floats in [0, 1].")
+    if not np.isfinite(array).all():
+        raise DataError(f"{name} holds NaN or infinity.")
+    low, high = array.min(initial=0), array.max(initial=0)
+    if low < 0 or high > 1:
+        raise DataError(
+            f"{name} holds floats from {low:g} to {high:g}: floats must lie in [0, 1], so divide by 255 or give uint8."
+        )
+    return array.astype(np.float32)
 
 
 def is_blank(images: NDArray[np.uint8]) -> NDArray[np.bool_]:

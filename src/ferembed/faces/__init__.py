@@ -2,5 +2,6 @@
 
 from ferembed.faces.cropper import FaceCropper, FoundFace
 from ferembed.faces.detectors import Find, Found, HogDetector
+from ferembed.faces.photos import read_photo
 
-__all__ = ["FaceCropper", "Find", "Found", "FoundFace", "HogDetector"]
+__all__ = ["FaceCropper", "Find", "Found", "FoundFace", "HogDetector", "read_photo"]

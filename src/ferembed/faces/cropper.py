@@ -8,7 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.faces.detectors import Find, Found, HogDetector
+from ferembed.faces.detectors import Find, HogDetector, as_found
+
+Square = tuple[int, int, int]
+"""Left and upper edge and side in pixels; it may stick out of the photo."""
 
 
 class FoundFace(NamedTuple):
@@ -19,22 +22,93 @@ class FoundFace(NamedTuple):
     score: float
     """How sure the detector is, in its own unit."""
     crop: NDArray[np.uint8]
-    """RGB pixels of the square around the face, shape (s, s, 3)."""
+    """RGB pixels of the square around the face, shape (s, s, 3); beyond the photo its edge is repeated."""
 
 
 @dataclass(frozen=True)
 class FaceCropper:
-    """Finds the faces of a photo and cuts a square around each, framed as the faces were that an encoder learnt."""
+    """Finds the faces of a photo and cuts a square around each, framed as the faces were that an encoder learnt.
+
+    Parameters
+    ----------
+    find : callable, default=HogDetector()
+        What finds faces: takes RGB pixels (h, w, 3), gives boxes (n, 4), scores (n,) and landmarks (n, p, 2) or None,
+        as :class:`~ferembed.faces.Found` says.
+    margin : float, default=0
+        Widens the square, whose side is the longer one of the box: this share of it is added on each side. A negative
+        one narrows it.
+    shift : float, default=0
+        Moves the square down by this share of the box's longer side; a negative one moves it up.
+
+    Raises
+    ------
+    ValueError
+        If margin or shift is not finite, or margin leaves nothing of the box.
+
+    Examples
+    --------
+    >>> def middle(image):
+    ...     height, width = image.shape[:2]
+    ...     return [[width / 4, height / 4, width * 3 / 4, height * 3 / 4]], [1.0], None
+    >>> face = FaceCropper(middle, margin=0.25, shift=0)(np.zeros((80, 80, 3), np.uint8))[0]
+    >>> face.box, face.crop.shape
+    ((10, 10, 70, 70), (60, 60, 3))
+    """
 
     find: Find = field(default_factory=HogDetector)
+    margin: float = 0.0
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not -0.5 < self.margin < np.inf:
+            raise ValueError(f"margin must be more than -0.5, which leaves nothing of a box, not {self.margin!r}.")
+        if not np.isfinite(self.shift):
+            raise ValueError(f"shift must be a number, not {self.shift!r}.")
 
     def __call__(self, image: NDArray[np.uint8]) -> list[FoundFace]:
-        """The faces of RGB pixels (h, w, 3), from left to right; an empty list where there is none."""
-        found = Found(*self.find(image))
-        height, width = image.shape[:2]
+        """The faces of RGB pixels (h, w, 3) as :func:`~ferembed.faces.read_photo` gives them.
+
+        From left to right, and from top to bottom where two begin at one column; an empty list where there is none. A
+        box outside the photo, or more than twice as long as it, is left out.
+
+        Raises
+        ------
+        DataError
+            If the detector gives something else than boxes, scores and landmarks.
+        """
+        found = as_found(self.find(image))
         faces = []
-        for box, score in zip(found.boxes, found.scores, strict=True):
-            left, upper, right, lower = box.round().astype(int)
-            kept = max(left, 0), max(upper, 0), min(right, width), min(lower, height)
-            faces.append(FoundFace(kept, float(score), image[kept[1] : kept[3], kept[0] : kept[2]]))
-        return sorted(faces, key=lambda face: face.box[0])
+        for box, score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True):
+            square = self._square(box, max(image.shape[:2]))
+            if square and (seen := _clipped(square, image)):
+                faces.append(FoundFace(seen, score, cut(image, square)))
+        return sorted(faces, key=lambda face: face.box)
+
+    def _square(self, box: list[float], length: int) -> Square | None:
+        left, upper, right, lower = box
+        longer = max(right - left, lower - upper)
+        side = longer * (1 + 2 * self.margin)
+        if side > 2 * length:
+            return None
+        side = max(1, round(side))
+        centre_x = left + (right - left) / 2
+        centre_y = upper + (lower - upper) / 2 + self.shift * longer
+        return round(centre_x - side / 2), round(centre_y - side / 2), side
+
+
+def cut(image: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
+    """The pixels of a square, shape (s, s, 3); beyond the photo its edge is repeated."""
+    left, upper, side = square
+    height, width = image.shape[:2]
+    rows = np.arange(upper, upper + side).clip(0, height - 1)
+    columns = np.arange(left, left + side).clip(0, width - 1)
+    pixels: NDArray[np.uint8] = image[rows[:, None], columns]
+    return pixels
+
+
+def _clipped(square: Square, image: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+    """The edges of what the square has of the photo, or None."""
+    left, upper, side = square
+    height, width = image.shape[:2]
+    edges = max(left, 0), max(upper, 0), min(left + side, width), min(upper + side, height)
+    return edges if edges[0] < edges[2] and edges[1] < edges[3] else None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ferembed.data.dataset import FaceDataset
 from ferembed.data.errors import DataError
 from ferembed.data.image_files import ImageFiles
-from ferembed.data.images import LUMA, read_image, square_pixels
+from ferembed.data.images import LUMA, as_array, read_image, square_pixels, unit_range
 from ferembed.data.resolution import as_asked
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _taken(images: Any) -> NDArray[Any] | ImageFiles | Iterable[Any]:
         return [images]
     is_table = hasattr(images, "columns")
     if hasattr(images, "__array__") and not is_table:
-        array = _as_array(images, f"{_described(images)} of images")
+        array = as_array(images, f"{_described(images)} of images")
         of_paths = array.dtype.kind in "OU" and array.ndim < 2
         return array.ravel().tolist() if of_paths else _array_batch(array, "images")
     if is_table or isinstance(images, bytes | Mapping) or not isinstance(images, Iterable):
@@ -106,7 +106,7 @@ def _is_one(image: Any) -> bool:
 
 def _prepare_array(batch: NDArray[Any], start: int, size: int, channels: int) -> NDArray[np.float32]:
     if batch.shape[1:3] == (size, size):
-        return _to_channels(_unit_range(batch, "the batch"), channels)
+        return _to_channels(unit_range(batch, "the batch"), channels)
     return np.concatenate([_one(image, f"image {start + i}", size, channels) for i, image in enumerate(batch)])
 
 
@@ -129,45 +129,21 @@ def _array_batch(array: NDArray[Any], name: str) -> NDArray[Any]:
 
 def _one(image: Any, name: str, size: int, channels: int) -> NDArray[np.float32]:
     if isinstance(image, str | os.PathLike):
-        return _to_channels(_unit_range(read_image(image, image_size=size, colour=channels == 3)[None], name), channels)
+        return _to_channels(unit_range(read_image(image, image_size=size, colour=channels == 3)[None], name), channels)
     if _is_one(image):
         pixels = square_pixels(image, name, image_size=size, colour=channels == 3)
-        return _to_channels(_unit_range(pixels[None], name), channels)
+        return _to_channels(unit_range(pixels[None], name), channels)
     if not hasattr(image, "__array__") and not isinstance(image, Sequence):
         raise DataError(f"{name} is {_described(image)}: each must be an array, a PIL image or a path.")
-    array = _as_array(image, name)
+    array = as_array(image, name)
     batch = _array_batch(array, name)
     if len(batch) != 1:
         raise DataError(f"{name} of the sequence has shape {array.shape}: each item must be one face.")
-    return _resize(_to_channels(_unit_range(batch, name), channels), size)
-
-
-def _as_array(thing: Any, name: str) -> NDArray[Any]:
-    try:
-        return np.asarray(thing)
-    except Exception as error:  # what a tensor on another device, or rows of several lengths, raise
-        raise DataError(f"{name} cannot be read as an array ({error}).") from error
+    return _resize(_to_channels(unit_range(batch, name), channels), size)
 
 
 def _described(thing: Any) -> str:
     return "None" if thing is None else f"a {type(thing).__name__}"
-
-
-def _unit_range(array: NDArray[Any], name: str) -> NDArray[np.float32]:
-    if array.size == 0 and len(array):
-        raise DataError(f"{name} has no pixels (shape {array.shape}).")
-    if array.dtype == np.uint8:
-        return array.astype(np.float32) / np.float32(255)
-    if array.dtype == bool or not np.issubdtype(array.dtype, np.floating):
-        raise DataError(f"{name} has pixels of type {array.dtype}: give uint8 (0 to 255) or floats in [0, 1].")
-    if not np.isfinite(array).all():
-        raise DataError(f"{name} holds NaN or infinity.")
-    low, high = array.min(initial=0), array.max(initial=0)
-    if low < 0 or high > 1:
-        raise DataError(
-            f"{name} holds floats from {low:g} to {high:g}: floats must lie in [0, 1], so divide by 255 or give uint8."
-        )
-    return array.astype(np.float32)
 
 
 def _to_channels(batch: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
