@@ -2,6 +2,7 @@
 
 from ferembed.faces.cropper import FaceCropper, FoundFace
 from ferembed.faces.detectors import Find, Found, HogDetector
+from ferembed.faces.light import equalise, standardise
 from ferembed.faces.photos import read_photo
 
-__all__ = ["FaceCropper", "Find", "Found", "FoundFace", "HogDetector", "read_photo"]
+__all__ = ["FaceCropper", "Find", "Found", "FoundFace", "HogDetector", "equalise", "read_photo", "standardise"]

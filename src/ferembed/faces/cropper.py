@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.faces.detectors import Find, HogDetector, as_found
+from ferembed.faces.alignment import find_eyes, level, tilt
+from ferembed.faces.detectors import Find, Found, HogDetector, as_found
+from ferembed.faces.light import LIGHTS, Light
 
 Square = tuple[int, int, int]
 """Left and upper edge and side in pixels; it may stick out of the photo."""
@@ -39,11 +41,18 @@ class FaceCropper:
         one narrows it.
     shift : float, default=0
         Moves the square down by this share of the box's longer side; a negative one moves it up.
+    align : bool, default=False
+        Turns the square until the line of the eyes is level: of the detector's landmarks or, where it has none, by
+        dlib's model of five points (see :func:`~ferembed.faces.alignment.find_eyes`).
+    light : {"equalise", "standardise"}, optional
+        Evens the light of the crop, as :func:`~ferembed.faces.equalise` or :func:`~ferembed.faces.standardise` does.
 
     Raises
     ------
     ValueError
-        If margin or shift is not finite, or margin leaves nothing of the box.
+        If margin or shift is not finite, margin leaves nothing of the box, or there is no such light.
+    ImportError
+        When it is asked and the package that the detector or the alignment needs is not installed.
 
     Examples
     --------
@@ -58,12 +67,16 @@ class FaceCropper:
     find: Find = field(default_factory=HogDetector)
     margin: float = 0.0
     shift: float = 0.0
+    align: bool = False
+    light: Light | None = None
 
     def __post_init__(self) -> None:
         if not -0.5 < self.margin < np.inf:
             raise ValueError(f"margin must be more than -0.5, which leaves nothing of a box, not {self.margin!r}.")
         if not np.isfinite(self.shift):
             raise ValueError(f"shift must be a number, not {self.shift!r}.")
+        if self.light is not None and self.light not in LIGHTS:
+            raise ValueError(f"light must be {' or '.join(LIGHTS)}, not {self.light!r}.")
 
     def __call__(self, image: NDArray[np.uint8]) -> list[FoundFace]:
         """The faces of RGB pixels (h, w, 3) as :func:`~ferembed.faces.read_photo` gives them.
@@ -78,10 +91,12 @@ class FaceCropper:
         """
         found = as_found(self.find(image))
         faces = []
-        for box, score in zip(found.boxes.tolist(), found.scores.tolist(), strict=True):
+        for row, box in enumerate(found.boxes.tolist()):
             square = self._square(box, max(image.shape[:2]))
             if square and (seen := _clipped(square, image)):
-                faces.append(FoundFace(seen, score, cut(image, square)))
+                crop = self._turned(image, square, found, row) if self.align else cut(image, square)
+                crop = LIGHTS[self.light](crop[None])[0] if self.light else crop
+                faces.append(FoundFace(seen, float(found.scores[row]), crop))
         return sorted(faces, key=lambda face: face.box)
 
     def _square(self, box: list[float], length: int) -> Square | None:
@@ -94,6 +109,14 @@ class FaceCropper:
         centre_x = left + (right - left) / 2
         centre_y = upper + (lower - upper) / 2 + self.shift * longer
         return round(centre_x - side / 2), round(centre_y - side / 2), side
+
+    def _turned(self, image: NDArray[np.uint8], square: Square, found: Found, row: int) -> NDArray[np.uint8]:
+        """The pixels of the square, turned about its middle."""
+        eyes = find_eyes(image, found.boxes[row]) if found.landmarks is None else found.landmarks[row, :2]
+        left, upper, side = square
+        reserve = side // 4 + 1  # what turns into the square's corners
+        wider = cut(image, (left - reserve, upper - reserve, side + 2 * reserve))
+        return level(wider, tilt(eyes))[reserve:-reserve, reserve:-reserve]
 
 
 def cut(image: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:
