@@ -65,8 +65,8 @@ class FaceCropper:
     """
 
     find: Find = field(default_factory=HogDetector)
-    margin: float = 0.0
-    shift: float = 0.0
+    margin: float = 0.1
+    shift: float = -0.05
     align: bool = False
     light: Light | None = None
 

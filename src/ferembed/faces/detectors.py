@@ -73,7 +73,7 @@ class HogDetector:
 
     upsample: int = 0
     smallest: float | None = None
-    threshold: float = 0.0
+    threshold: float = 0.2
 
     def __post_init__(self) -> None:
         if self.upsample not in range(5):
