@@ -30,14 +30,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from faces_document import document
+from faces_document import document, draw
 from machine import describe
 from numpy.typing import NDArray
 from PIL import Image
 
 import ferembed as fe
-from ferembed.evaluation.plots.canvas import new_figure
-from ferembed.evaluation.sheets import save_figure
 from ferembed.faces import FaceCropper, HogDetector, equalise, read_photo, standardise
 from ferembed.faces.alignment import find_eyes, level, tilt
 from ferembed.progress import progress
@@ -260,31 +258,6 @@ def measured(recognizer: fe.Recognizer, faces: fe.FaceDataset, rounds: int) -> t
     result["light"] = {name: judge(change(faces.images), every) for name, change in changes.items()}
     result["milliseconds"] = cost(recognizer, rounds)
     return result, held
-
-
-def draw(frames: Pixels, boxes: Boxes, out: Path) -> None:
-    """Frames with the detector's box and the square that is cut."""
-    shown = np.flatnonzero(np.isfinite(boxes[:, 0]))[:12]
-    cropper, figure = FaceCropper(), new_figure((9, 3.2))
-    for ax, row in zip(figure.subplots(2, 6).ravel(), shown, strict=False):
-        left, upper, right, lower = boxes[row]
-        side = right - left
-        wide, y = side * (1 + 2 * cropper.margin), (upper + lower) / 2 + cropper.shift * side
-        ax.imshow(np.pad(frames[row], 12, mode="edge"), cmap="gray", extent=(-0.25, 1.25, 1.25, -0.25), alpha=0.5)
-        ax.imshow(frames[row], cmap="gray", extent=(0, 1, 1, 0))
-        for corner, size, colour in (
-            ((left, upper), side, "tab:orange"),
-            (((left + right - wide) / 2, y - wide / 2), wide, "tab:cyan"),
-        ):
-            ax.add_patch(_rectangle(corner, size, colour))
-        ax.set(xlim=(-0.25, 1.25), ylim=(1.25, -0.25), xticks=[], yticks=[])
-    save_figure(figure, out, dpi=96)
-
-
-def _rectangle(corner: tuple[float, float], size: float, colour: str) -> Any:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=1.5)
 
 
 def main() -> None:

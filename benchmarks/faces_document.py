@@ -1,9 +1,17 @@
-"""The figures of ``benchmarks/faces.py`` as Markdown."""
+"""The figures of ``benchmarks/faces.py`` as Markdown, and some of its boxes as a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferembed.evaluation.plots.canvas import new_figure
+from ferembed.evaluation.sheets import save_figure
+from ferembed.faces import FaceCropper
 
 # ruff: noqa: E501
 TEXT = """# Faces in photos: finding, framing, aligning, light
@@ -118,3 +126,28 @@ def _cells(figures: dict[str, float]) -> list[str]:
 def _table(head: list[str], rows: Iterable[list[Any]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def draw(frames: NDArray[np.uint8], boxes: NDArray[np.float64], out: Path) -> None:
+    """Twelve frames with the detector's box, (n, 4) in sides of the frame, and the square that is cut."""
+    shown = np.flatnonzero(np.isfinite(boxes[:, 0]))[:12]
+    cropper, figure = FaceCropper(), new_figure((9, 3.2))
+    for ax, row in zip(figure.subplots(2, 6).ravel(), shown, strict=False):
+        left, upper, right, lower = boxes[row]
+        side = right - left
+        wide, y = side * (1 + 2 * cropper.margin), (upper + lower) / 2 + cropper.shift * side
+        ax.imshow(np.pad(frames[row], 12, mode="edge"), cmap="gray", extent=(-0.25, 1.25, 1.25, -0.25), alpha=0.5)
+        ax.imshow(frames[row], cmap="gray", extent=(0, 1, 1, 0))
+        for corner, size, colour in (
+            ((left, upper), side, "tab:orange"),
+            (((left + right - wide) / 2, y - wide / 2), wide, "tab:cyan"),
+        ):
+            ax.add_patch(_rectangle(corner, size, colour))
+        ax.set(xlim=(-0.25, 1.25), ylim=(1.25, -0.25), xticks=[], yticks=[])
+    save_figure(figure, out, dpi=96)
+
+
+def _rectangle(corner: tuple[float, float], size: float, colour: str) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=1.5)
