@@ -95,6 +95,14 @@ def test_what_the_detector_says_is_checked():
         FaceCropper(lambda image: ([[1, 2, 3]], [1.0], None))(numbered(9, 9))
 
 
+@pytest.mark.parametrize(
+    "image", [np.zeros((90, 90), np.uint8), np.zeros((90, 90, 3)), np.zeros((90, 90, 4), np.uint8)]
+)
+def test_an_image_that_is_no_rgb_is_refused(image):
+    with pytest.raises(DataError, match="as read_photo gives them, not in"):
+        FaceCropper()(image)
+
+
 @pytest.mark.parametrize("parameters", [{"margin": -0.5}, {"margin": np.inf}, {"margin": np.nan}, {"shift": np.nan}])
 def test_parameters_that_leave_no_square_are_refused(parameters):
     with pytest.raises(ValueError, match=f"{next(iter(parameters))} must be"):

@@ -73,8 +73,8 @@ def test_a_detector_travels_and_is_asked_by_threads_at_once(portrait):
 @pytest.mark.parametrize(
     ("parameters", "problem"),
     [
-        ({"upsample": -1}, "upsample must be 0 to 4"),
-        ({"upsample": 0.5}, "upsample must be 0 to 4"),
+        ({"upsample": -1}, "upsample must be 0, 1 or 2"),
+        ({"upsample": 0.5}, "upsample must be 0, 1 or 2"),
         ({"smallest": 79}, "smallest must be 80 pixels at least with upsample=0, not 79"),
         ({"upsample": 1, "smallest": 39}, "smallest must be 40 pixels"),
         ({"smallest": float("nan")}, "smallest must be"),

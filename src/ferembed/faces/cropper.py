@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ferembed.data.errors import DataError
 from ferembed.faces.alignment import find_eyes, level, tilt
 from ferembed.faces.detectors import Find, Found, HogDetector, as_found
 from ferembed.faces.light import LIGHTS, Light
@@ -87,8 +88,13 @@ class FaceCropper:
         Raises
         ------
         DataError
-            If the detector gives something else than boxes, scores and landmarks.
+            If the image is no RGB pixels, or the detector gives something else than boxes, scores and landmarks.
         """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise DataError(
+                f"faces are looked for in RGB pixels, uint8 of shape (h, w, 3) as read_photo gives them, not in "
+                f"{image.dtype} of shape {image.shape}."
+            )
         found = as_found(self.find(image))
         faces = []
         for row, box in enumerate(found.boxes.tolist()):

@@ -44,7 +44,7 @@ class HogDetector:
 
     Parameters
     ----------
-    upsample : int, default=0
+    upsample : {0, 1, 2}, default=0
         How often the photo is doubled before it is looked at. In a photo as it is the smallest face has 80 pixels a
         side, doubled once 40; each doubling takes four times as long.
     smallest : float, optional
@@ -76,8 +76,8 @@ class HogDetector:
     threshold: float = 0.2
 
     def __post_init__(self) -> None:
-        if self.upsample not in range(5):
-            raise ValueError(f"upsample must be 0 to 4 doublings, not {self.upsample!r}.")
+        if self.upsample not in (0, 1, 2):
+            raise ValueError(f"upsample must be 0, 1 or 2 doublings, not {self.upsample!r}.")
         if self.smallest is not None and not self.smallest >= HOG_SIDE / 2**self.upsample:
             raise ValueError(
                 f"smallest must be {HOG_SIDE / 2**self.upsample:g} pixels at least with upsample={self.upsample}, not "
