@@ -62,7 +62,7 @@ def tilt(eyes: NDArray[np.float64]) -> float:
 
 
 def level(image: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
-    """A square image, (s, s) or (s, s, 3), turned so that what is tilted by ``degrees`` is level, with black corners."""
+    """A square image, (s, s) or (s, s, 3), turned so that what is tilted by ``degrees`` is level; corners are black."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(image).rotate(degrees, Image.Resampling.BILINEAR))
