@@ -71,7 +71,9 @@ from .explain import (
 from .explain import (
     randomisation_test as randomisation_test,
 )
+from .faces import FaceCropper as FaceCropper
 from .models import Encoder as Encoder
+from .recognizer import Face as Face
 from .recognizer import Recognizer as Recognizer
 from .recognizer import load as load
 from .report import write_comparison as write_comparison

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,6 +27,10 @@ class FoundFace(NamedTuple):
     """How sure the detector is, in its own unit."""
     crop: NDArray[np.uint8]
     """RGB pixels of the square around the face, shape (s, s, 3); beyond the photo its edge is repeated."""
+
+
+FindFaces = Callable[[NDArray[np.uint8]], Sequence[FoundFace]]
+"""What finds and crops the faces of RGB pixels (h, w, 3)."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,18 @@ class FaceCropper:
         reserve = side // 4 + 1  # what turns into the square's corners
         wider = cut(image, (left - reserve, upper - reserve, side + 2 * reserve))
         return level(wider, tilt(eyes))[reserve:-reserve, reserve:-reserve]
+
+
+def whole_photo(image: NDArray[np.uint8]) -> list[FoundFace]:
+    """The one face of a photo that was cropped before: all of it.
+
+    Examples
+    --------
+    >>> whole_photo(np.zeros((48, 48, 3), np.uint8))[0].box
+    (0, 0, 48, 48)
+    """
+    height, width = image.shape[:2]
+    return [FoundFace((0, 0, width, height), 1.0, image)]
 
 
 def cut(image: NDArray[np.uint8], square: Square) -> NDArray[np.uint8]:

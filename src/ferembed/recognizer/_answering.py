@@ -17,10 +17,13 @@ from ferembed.recognizer.memory import Neighbors, among
 
 if TYPE_CHECKING:
     from ferembed.estimators import SoftmaxHead
+    from ferembed.faces.cropper import FindFaces
+    from ferembed.faces.photos import Photo
     from ferembed.models import Encoder
     from ferembed.models.engines import Engine
     from ferembed.recognizer.encoding import Views
     from ferembed.recognizer.inputs import Faces
+    from ferembed.recognizer.photos import Face
     from ferembed.recognizer.state import State
 
 
@@ -110,13 +113,61 @@ class Answering(MadeLater):
 
     def neighbors(self, images: Faces, k: int = 5, views: Views = "single") -> Neighbors:
         """The ``k`` gallery faces nearest to each image."""
-        state, embeddings = self._state, self.encode(images, views)
-        if len(embeddings):
-            distances, rows = state.knn.kneighbors(embeddings, n_neighbors=k)
-        else:
-            distances, rows = np.empty((0, k)), np.empty((0, k), np.int64)
-        labels = np.array(state.classes)[state.gallery.labels[rows]]
-        return Neighbors((1 - distances).astype(np.float32), labels, state.gallery.ids[rows])
+        return self._state.nearest(self.encode(images, views), k)
+
+    def recognize(
+        self,
+        photo: Photo,
+        *,
+        faces: FindFaces | None = None,
+        max_error: float | None = None,
+        neighbors: int = 5,
+        views: Views = "single",
+    ) -> list[Face]:
+        """The faces of a photo and their expressions.
+
+        Parameters
+        ----------
+        photo : path, bytes, binary file, PIL image or array
+            As :func:`ferembed.faces.read_photo` takes it.
+        faces : callable, optional
+            Finds and crops the faces of RGB pixels: a :class:`~ferembed.faces.FaceCropper`, by default one with dlib's
+            detector, or :func:`~ferembed.faces.whole_photo` where the photo is a face already.
+        max_error : float, optional
+            A face is "unknown" where the vote is less sure than it has to be so that at most this share of the held-out
+            faces is named wrongly (see :class:`~ferembed.estimators.RejectOption`). They calibrated the vote, too, so
+            new faces may bring a little more. By default each face is named.
+        neighbors : int
+            How many gallery faces come with each.
+        views : {"single", "flip", "ten_crop"}
+
+        Returns
+        -------
+        list of Face
+            From left to right; empty where no face is found.
+
+        Raises
+        ------
+        DataError
+            If the photo cannot be read.
+        ImportError
+            If the detector is not installed.
+        StorageError
+            If ``max_error`` is asked of a recogniser that was saved in format 1, without its held-out faces.
+
+        Examples
+        --------
+        >>> import ferembed as fe
+        >>> fe.load().recognize(np.zeros((240, 320), np.uint8), faces=lambda pixels: [])
+        []
+        """
+        from ferembed.faces import FaceCropper, read_photo
+        from ferembed.recognizer.photos import named_faces
+
+        state, crop = self._state, FaceCropper() if faces is None else faces
+        found = crop(read_photo(photo))
+        embeddings = self.encode([face.crop for face in found], views)
+        return named_faces(state, found, embeddings, max_error=max_error, neighbors=neighbors)
 
     def copies_in_gallery(self, faces: FaceDataset, *, exact: bool = False) -> NDArray[np.bool_]:
         """Whether each face is identical to one of the gallery or, unless ``exact``, known to show its photo; (n,)."""

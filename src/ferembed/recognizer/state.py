@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 
 from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
+from ferembed.estimators.rejection.reject_option import conformal_threshold
 from ferembed.labels import canonical, place_of
-from ferembed.recognizer.memory import VOTE, GalleryFaces, HeldOutFaces, among
+from ferembed.probability import most_probable
+from ferembed.recognizer.memory import VOTE, GalleryFaces, HeldOutFaces, Neighbors, among
 from ferembed.recognizer.voters import Voters, best_knn, calibrated_voters
 from ferembed.storage import StorageError
 
@@ -63,6 +66,26 @@ class State:
         return SoftmaxHead.from_weights(
             head.coef_[: self.trained], head.intercept_[: self.trained], np.arange(self.trained)
         )
+
+    def nearest(self, embeddings: NDArray[np.float32], k: int) -> Neighbors:
+        """The ``k`` gallery faces nearest to each of n embeddings."""
+        if len(embeddings) and k:
+            distances, rows = self.knn.kneighbors(embeddings, n_neighbors=k)
+        else:
+            distances, rows = np.empty((len(embeddings), k)), np.empty((len(embeddings), k), np.int64)
+        labels = np.array(self.classes)[self.gallery.labels[rows]]
+        return Neighbors((1 - distances).astype(np.float32), labels, self.gallery.ids[rows])
+
+    def threshold(self, max_error: float) -> float:
+        """The confidence above which at most ``max_error`` of the held-out faces get a wrong name."""
+        return conformal_threshold(*self._confidence, max_error)
+
+    @cached_property
+    def _confidence(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """How sure the vote is of each held-out face, and whether it is wrong."""
+        held_out = self._held_out()
+        proba = np.asarray(self.voters.vote.predict_proba(held_out.embeddings))
+        return proba.max(axis=1), most_probable(proba) != held_out.labels
 
     def with_enrolled(self, label: str, faces: FaceDataset, embeddings: NDArray[np.float32]) -> State:
         """With more faces of an expression, which may be new."""

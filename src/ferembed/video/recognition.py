@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.faces.cropper import FaceCropper, FoundFace
+from ferembed.faces.cropper import FaceCropper, FindFaces, FoundFace
 from ferembed.probability import most_probable
 from ferembed.video._ahead import Ahead
 from ferembed.video.reading import Frame, Video
@@ -24,7 +24,6 @@ BATCH = 8
 """Frames whose faces are encoded together."""
 
 Box = tuple[int, int, int, int]
-FindFaces = Callable[[NDArray[np.uint8]], Sequence[FoundFace]]
 
 
 class Names(Protocol):
