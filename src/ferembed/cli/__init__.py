@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from ferembed.cli import audit, card, compare, demo, evaluate, export, predict, recipes, report, train
+from ferembed.cli.console import complain
 from ferembed.cli.options import RunFirst
 
 app = typer.Typer(
@@ -40,6 +41,10 @@ def main() -> None:
         sys.exit("interrupted; the same command goes on from the last finished epoch.")
     except (ValueError, OSError) as error:
         _fail(error)
+    except ImportError as error:
+        if "pip install" not in str(error):
+            raise
+        _fail(error)
     except RuntimeError as error:
         from ferembed.training import TrainingError
 
@@ -49,5 +54,5 @@ def main() -> None:
 
 
 def _fail(error: Exception) -> NoReturn:
-    print(f"ferembed: {error}", file=sys.stderr)
+    complain(error)
     sys.exit(1)

@@ -25,7 +25,7 @@ Out = Annotated[
 def command(data: Data, run: Run = None, out: Out = Path("audit"), classes: Classes = None) -> None:
     """Find copies, blank and odd pictures, doubtful labels and imbalance."""
     from ferembed.auditing import audit
-    from ferembed.cli.tables import show
+    from ferembed.cli.console import show
     from ferembed.evaluation.wording import COLLAPSED
     from ferembed.recognizer.shipped import load
 

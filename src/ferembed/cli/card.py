@@ -28,7 +28,7 @@ def command(data: DataAfterRun = None, write: Write = None) -> None:
 
 
 def _write(run: Path, data: str) -> None:
-    from ferembed.cli.tables import show
+    from ferembed.cli.console import show
     from ferembed.recognizer import Recognizer
     from ferembed.runs.cards import card_text
     from ferembed.runs.pipeline import VOTING

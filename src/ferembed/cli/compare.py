@@ -27,7 +27,8 @@ def command(
     json: Json = None,
 ) -> None:
     """Judge two runs on the same faces: differences of all figures, McNemar's test, and the faces they disagree on."""
-    from ferembed.cli.tables import comparison_tables, show
+    from ferembed.cli.console import show
+    from ferembed.cli.tables import comparison_tables
     from ferembed.recognizer.shipped import load
     from ferembed.report import write_comparison
     from ferembed.runs.assessment import compare

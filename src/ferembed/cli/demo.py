@@ -49,7 +49,7 @@ class Answers(NamedTuple):
 
 def command(out: Out = Path("demo"), data: Data = Path("data/fer2013.csv"), train: Train = False) -> None:
     """Ask the shipped recogniser about a portrait and some faces of FER2013; with --train, train one on drawn faces."""
-    from ferembed.cli.tables import show
+    from ferembed.cli.console import show
 
     if train:
         show("A recogniser of drawn faces, trained now:")
@@ -59,7 +59,7 @@ def command(out: Out = Path("demo"), data: Data = Path("data/fer2013.csv"), trai
 
 
 def _ask_shipped(data: Path, out: Path) -> None:
-    from ferembed.cli.tables import show
+    from ferembed.cli.console import show
     from ferembed.recognizer.shipped import load
 
     recognizer = load()
@@ -73,7 +73,7 @@ def _ask_shipped(data: Path, out: Path) -> None:
 def _ask_about_portrait(recognizer: Recognizer, out: Path) -> None:
     from PIL import Image
 
-    from ferembed.cli.tables import show
+    from ferembed.cli.console import show
     from ferembed.explain import explain_class
 
     with resources.files("ferembed.cli").joinpath(PORTRAIT).open("rb") as file, Image.open(file) as portrait:
@@ -91,7 +91,7 @@ def _ask_about_portrait(recognizer: Recognizer, out: Path) -> None:
 def _ask_about_fer2013(recognizer: Recognizer, data: Path, out: Path) -> None:
     import numpy as np
 
-    from ferembed.cli.tables import show
+    from ferembed.cli.console import show
 
     faces = _some_faces(recognizer, data)
     if not len(faces):
@@ -150,7 +150,7 @@ def _answers_table(title: str, faces: Sequence[str], answers: Answers, truth: Se
 
 
 def _train_on_drawn_faces(out: Path) -> None:
-    from ferembed.cli.tables import show
+    from ferembed.cli.console import show
     from ferembed.data import load_dataset
     from ferembed.data.readers.drawn import DRAWN
     from ferembed.runs.assessment import evaluate
@@ -169,7 +169,8 @@ def _train_on_drawn_faces(out: Path) -> None:
 def _show_and_draw(recognizer: Recognizer, evaluation: Evaluation, faces: FaceDataset, out: Path) -> None:
     import numpy as np
 
-    from ferembed.cli.tables import metrics_table, show
+    from ferembed.cli.console import show
+    from ferembed.cli.tables import metrics_table
     from ferembed.evaluation import plot_confusion, plot_reliability, reliability_curve
     from ferembed.evaluation.sheets import plot_faces
     from ferembed.probability import most_probable
@@ -249,7 +250,7 @@ def _counted(labels: Sequence[str]) -> str:
 
 
 def _save(pictures: dict[str, Any], out: Path) -> None:
-    from ferembed.cli.tables import show
+    from ferembed.cli.console import show
     from ferembed.evaluation.sheets import save_figure
 
     for name, picture in pictures.items():

@@ -23,7 +23,8 @@ def command(
     json: Json = None,
 ) -> None:
     """Judge softmax, k-NN and the vote, class by class, and the embedding's retrieval, with 95% intervals."""
-    from ferembed.cli.tables import evaluation_tables, show
+    from ferembed.cli.console import show
+    from ferembed.cli.tables import evaluation_tables
     from ferembed.recognizer.shipped import load
     from ferembed.runs.assessment import evaluate
     from ferembed.storage import write_json

@@ -24,8 +24,8 @@ def command(run: Run, file: File = None, int8: Int8 = None, classes: Classes = N
     With FILE, write the recogniser into one file of about a third of its size, which every other command reads as a
     RUN. The two networks go with it.
     """
+    from ferembed.cli.console import show
     from ferembed.cli.options import faces_for
-    from ferembed.cli.tables import show
     from ferembed.models.exporting import OPSET
     from ferembed.models.files import GRAPH, INT8
     from ferembed.recognizer.shipped import load

@@ -88,10 +88,11 @@ def run_and_rest(command: str, first: str | None, rest: list[str]) -> tuple[str,
     typer.BadParameter
         If nothing follows the run, or the first argument may mean two things; the sentence says how to write it.
     """
+    from ferembed.cli.photos import looks_like_one
     from ferembed.data.readers.drawn import DRAWN
 
     several = command == "predict"
-    what, example = ("images", "face.png") if several else ("data", "data.csv")
+    what, example = ("photos", "photo.jpg") if several else ("data", "data.csv")
     if first is None:
         raise typer.BadParameter(f"name the {what}, as in `ferembed {command} {example}`.")
     if not several and not rest and first == DRAWN:
@@ -102,7 +103,7 @@ def run_and_rest(command: str, first: str | None, rest: list[str]) -> tuple[str,
             f"{first} is a run: name the {what} after it, as in `ferembed {command} {first} {example}`."
         )
     # What can be nothing but a run is taken for one: whoever loads it says what is wrong with it.
-    if run or (rest and not (several and Path(first).is_file())):
+    if run or (rest and not (several and looks_like_one(first))):
         return first, rest
     return DEFAULT, [first, *rest]
 

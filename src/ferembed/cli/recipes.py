@@ -11,7 +11,8 @@ Name = Annotated[str | None, typer.Argument(help="Show every field of this one, 
 
 def command(name: Name = None) -> None:
     """List the recipes, or show one in full."""
-    from ferembed.cli.tables import recipes_table, show
+    from ferembed.cli.console import show
+    from ferembed.cli.tables import recipes_table
     from ferembed.training import Recipe, recipe_names
 
     if name is None:

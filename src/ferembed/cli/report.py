@@ -22,7 +22,8 @@ def command(
     views: Looks = "single",
 ) -> None:
     """Write figures, confusion matrix with its faces, calibration, retrieval, map and saliency to one HTML file."""
-    from ferembed.cli.tables import metrics_table, show
+    from ferembed.cli.console import show
+    from ferembed.cli.tables import metrics_table
     from ferembed.recognizer.shipped import load
     from ferembed.report import write_report
 

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ferembed.probability import most_probable
 from ferembed.runs import figure_tables
 from ferembed.runs.assessment import Comparison, Evaluation
 from ferembed.runs.figure_tables import Cell, FigureTable
 from ferembed.training import Recipe
-
-
-def show(content: Any) -> None:
-    """Print text or a table as it is, whatever brackets and colons names hold; 118 columns wide or more when piped."""
-    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-    console.width = max(console.width, 118)
-    console.print(content)
 
 
 def metrics_table(evaluation: Evaluation) -> Table:
@@ -67,25 +56,6 @@ def _shown(cell: str | Cell, intervals: bool = True) -> Text:
     if isinstance(cell, str):
         return Text(cell)
     return Text.assemble(cell.value, "\n", (cell.interval, "dim")) if intervals and cell.interval else Text(cell.value)
-
-
-def prediction_table(
-    image: str, classes: NDArray[Any], probabilities: NDArray[Any], nearest: Sequence[Any] | None
-) -> Table:
-    """Classes by falling probability; beside them the nearest training faces."""
-    best = most_probable(probabilities[None])[0]
-    order = sorted(range(len(classes)), key=lambda i: (i != best, -probabilities[i]))
-    table = Table(title=Text.assemble(f"{image}: ", (str(classes[order[0]]), "bold")), title_justify="left")
-    table.add_column("class")
-    table.add_column("probability", justify="right")
-    near: list[str] = []
-    if nearest is not None:
-        table.add_column("nearest training faces")
-        near = [f"row {i}  {label}  (cosine {s:.3f})" for s, label, i in zip(*nearest, strict=True)]
-    for line in range(max(len(order), len(near))):
-        cells = [str(classes[order[line]]), f"{probabilities[order[line]]:.1%}"] if line < len(order) else ["", ""]
-        table.add_row(*cells, *([near[line] if line < len(near) else ""] if nearest is not None else []))
-    return table
 
 
 def recipes_table(recipes: Mapping[str, Recipe]) -> Table:

@@ -37,7 +37,8 @@ def command(
 ) -> None:
     """Train a recogniser on the train split; the validation split selects and calibrates."""
     from ferembed.auditing.copies.find import find_copies
-    from ferembed.cli.tables import metrics_table, show
+    from ferembed.cli.console import show
+    from ferembed.cli.tables import metrics_table
     from ferembed.runs.assessment import evaluate
     from ferembed.runs.pipeline import RUN, train
     from ferembed.training import Recipe

@@ -28,6 +28,7 @@ def write_video_results(
     annotate: PathLike | None = None,
     csv: PathLike | None = None,
     plot: PathLike | None = None,
+    watch: Write | None = None,
     **options: Any,
 ) -> Timeline:
     """Recognise a whole video and write what is asked for, frame by frame.
@@ -46,6 +47,8 @@ def write_video_results(
         Where a row for each face in each frame is written: see :func:`~ferembed.video.timeline_table`.
     plot : path, optional
         Where the probabilities over time are drawn, ``.png``, ``.svg`` or ``.pdf``.
+    watch : callable, optional
+        Is given each :class:`~ferembed.video.VideoFrame` as it comes.
     **options
         ``faces``, ``every``, ``smoothing`` and ``lost``, as for :func:`~ferembed.video.recognize_video`.
 
@@ -66,7 +69,7 @@ def write_video_results(
     classes = [str(name) for name in recognizer.classes_]
     timeline = Timeline(classes)
     with video, ExitStack() as files:
-        takers: list[Write] = [timeline.add]
+        takers: list[Write] = [timeline.add] if watch is None else [timeline.add, watch]
         if annotate is not None:
             takers.append(files.enter_context(annotated_video(annotate, classes, video.rate)))
         if csv is not None:
