@@ -42,16 +42,17 @@ class FaceCropper:
     find : callable, default=HogDetector()
         What finds faces: takes RGB pixels (h, w, 3), gives boxes (n, 4), scores (n,) and landmarks (n, p, 2) or None,
         as :class:`~ferembed.faces.Found` says.
-    margin : float, default=0
+    margin : float, default=0.1
         Widens the square, whose side is the longer one of the box: this share of it is added on each side. A negative
         one narrows it.
-    shift : float, default=0
+    shift : float, default=-0.05
         Moves the square down by this share of the box's longer side; a negative one moves it up.
     align : bool, default=False
         Turns the square until the line of the eyes is level: of the detector's landmarks or, where it has none, by
         dlib's model of five points (see :func:`~ferembed.faces.alignment.find_eyes`).
     light : {"equalise", "standardise"}, optional
         Evens the light of the crop, as :func:`~ferembed.faces.equalise` or :func:`~ferembed.faces.standardise` does.
+        The recognisers that ship learnt faces in their own light and lose by it.
 
     Raises
     ------
@@ -59,6 +60,12 @@ class FaceCropper:
         If margin or shift is not finite, margin leaves nothing of the box, or there is no such light.
     ImportError
         When it is asked and the package that the detector or the alignment needs is not installed.
+
+    Notes
+    -----
+    Margin and shift are for the boxes of :class:`HogDetector`. These overlap most with the frames of FER2013 at 0.085
+    and -0.06, on either half of PublicTest; the vote names about as many faces at margins from 0.05 to 0.15
+    (``python benchmarks/faces.py``). Another detector's boxes want others.
 
     Examples
     --------
