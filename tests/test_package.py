@@ -33,11 +33,16 @@ def test_import_loads_nothing_heavy():
     assert "torch" not in python(f"{begin} import ferembed.index, ferembed.estimators; print({loaded})")
 
 
-def test_to_load_what_ships_takes_little_more_than_pytorch():
-    """Both kinds of library that the first answer needs take longer to import than PyTorch itself."""
+def test_to_load_what_ships_takes_little_and_to_ask_it_no_pytorch():
     loaded = python("import sys, ferembed; ferembed.load().info; print(*sys.modules)").split()
-    assert "torch" in loaded
-    assert not {"timm", "torchvision", "sklearn", "scipy", "lightning", "faiss"} & set(loaded)
+    assert not {"torch", "timm", "torchvision", "sklearn", "scipy", "lightning", "faiss", "onnxruntime"} & set(loaded)
+    portrait = str(SRC / "cli" / "portrait.jpg")
+    command = f"from ferembed.cli import app; app(['predict', {portrait!r}], standalone_mode=False)"
+    said = python(f"import sys; {command}; print(*sys.modules)")
+    assert "happy" in said
+    loaded = said.split()
+    assert "onnxruntime" in loaded
+    assert not {"torch", "timm", "torchvision", "lightning", "matplotlib", "gradio", "av"} & set(loaded)
 
 
 def test_every_public_name_resolves():

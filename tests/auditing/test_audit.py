@@ -29,10 +29,7 @@ class Plain:
 
     def __init__(self, learnt=0):
         self.encoded, self.learnt = 0, learnt
-        self.encoder = self
-
-    def state_dict(self):
-        return {}
+        self.engine, self.files, self.weights = self, self, {}
 
     def copies_in_gallery(self, faces, exact):
         return np.arange(len(faces)) < self.learnt

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
@@ -143,6 +142,8 @@ class ClassifierWrapper(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # 
 
 def _folds(X: Any, y: Labels, cv: Any) -> list[tuple[Codes, Codes]]:
     """Rows to fit and rows held out, stratified where ``cv`` is a number; fewer folds where a class has fewer rows."""
+    from sklearn.model_selection import check_cv
+
     if isinstance(cv, (int, np.integer)):
         classes, counts = np.unique(y, return_counts=True)
         if counts.min() < 2:

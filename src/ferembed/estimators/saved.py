@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import model_selection
-from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import check_is_fitted
 
 from ferembed.storage import MANIFEST, StorageError, verify_folder, write_json, write_manifest
@@ -59,12 +57,12 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, dict):
         return {"pairs": [[plain(key), plain(entry)] for key, entry in value.items()]}
-    if isinstance(value, BaseCrossValidator) and type(value) is getattr(model_selection, type(value).__name__, None):
-        names = inspect.signature(type(value)).parameters
-        return {"splitter": type(value).__name__, "parameters": {name: plain(getattr(value, name)) for name in names}}
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
+    if _splitter(type(value).__name__) is type(value):
+        names = inspect.signature(type(value)).parameters
+        return {"splitter": type(value).__name__, "parameters": {name: plain(getattr(value, name)) for name in names}}
     raise TypeError(f"a {type(value).__name__} has no form in JSON")
 
 
@@ -75,17 +73,26 @@ def from_plain(value: Any) -> Any:
     --------
     >>> from_plain(plain({1: 2.0}))
     {1: 2.0}
-    >>> from_plain(plain(model_selection.StratifiedKFold(3)))
+    >>> from sklearn.model_selection import StratifiedKFold
+    >>> from_plain(plain(StratifiedKFold(3)))
     StratifiedKFold(n_splits=3, random_state=None, shuffle=False)
     """
     if not isinstance(value, dict):
         return value
     if "pairs" in value:
         return dict(value["pairs"])
-    kind = getattr(model_selection, value["splitter"])
-    if not (isinstance(kind, type) and issubclass(kind, BaseCrossValidator)):
+    kind = _splitter(value["splitter"])
+    if kind is None:
         raise ValueError(f"{value['splitter']} is not a splitter of scikit-learn")
     return kind(**{name: from_plain(each) for name, each in value["parameters"].items()})
+
+
+def _splitter(name: str) -> Any:
+    """The class of scikit-learn's splitters that has this name, or None."""
+    from sklearn import model_selection
+
+    kind = getattr(model_selection, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, model_selection.BaseCrossValidator) else None
 
 
 def plain_parameters(estimator: Any, without: Collection[str] = ()) -> dict[str, Any]:

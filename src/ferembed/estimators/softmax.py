@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferembed.estimators.saved import read_classifier, write_classifier
@@ -123,6 +122,8 @@ class SoftmaxHead(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         SoftmaxHead
             Itself.
         """
+        from sklearn.linear_model import LogisticRegression  # takes longer than to load a fitted head
+
         X, y = validate_data(self, X, y, dtype=np.float64)
         solver = LogisticRegression(C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, tol=1e-6)
         solver.fit(X, y, sample_weight=sample_weight)

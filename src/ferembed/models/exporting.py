@@ -63,10 +63,12 @@ def with_int8(files: EncoderFiles, pixels: NDArray[np.float32]) -> EncoderFiles:
     _needed()
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
     with tempfile.TemporaryDirectory() as folder:
         whole, narrow = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         model = _exported(files, fused=True)
+        add_pre_process_metadata(model)  # it is folded and fused, which spares the quantiser's advice to do so
         onnx.save(model, whole)
         quantize_static(
             whole,
@@ -124,8 +126,8 @@ def _exported(files: EncoderFiles, *, fused: bool = False) -> Any:
         optimizer.fold_constants(program.model)
         optimizer.remove_unused_nodes(program.model)
     model = program.model_proto
-    for node in model.graph.node:  # where in Python each came from
-        del node.metadata_props[:]
+    for named in (model.graph, *model.graph.node, *model.graph.initializer, *model.graph.value_info):
+        del named.metadata_props[:]  # where in Python each came from
     return model
 
 

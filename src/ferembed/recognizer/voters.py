@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ferembed.estimators import CalibratedClassifier, KNNClassifier, SoftmaxHead, VotingEnsemble
@@ -67,6 +65,8 @@ def best_knn(
     Where ``votes``, shape (n, c), are given, the gallery's faces vote for them in place of their classes ``codes``. The
     gallery's own labels cannot choose: the encoder was trained on them, so its neighbours look surer than they are.
     """
+    from sklearn.metrics import log_loss
+
     tried = [
         KNNClassifier(k, temperature=temperature).fit(gallery, codes, votes=votes)
         for k in NEIGHBOURS
@@ -156,6 +156,9 @@ def likeliest_method(answers: Floats, codes: Codes) -> CalibrationMethod:
         ``"temperature"``, which has one parameter, where a class has fewer than :data:`ENOUGH` rows, and where the
         other is no better.
     """
+    from sklearn.metrics import log_loss
+    from sklearn.model_selection import StratifiedKFold
+
     classes = np.arange(answers.shape[1])
     if np.bincount(codes, minlength=len(classes)).min() < ENOUGH:
         return "temperature"

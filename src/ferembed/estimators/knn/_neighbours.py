@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ferembed.estimators.knn.gallery import Gallery
@@ -166,6 +165,8 @@ class NeighboursMixin:
 
 def warn_of_one_direction(X: Floats) -> None:
     """Warn where vectors, judged by the first 2,048, point the same way up to what single precision can tell apart."""
+    from sklearn.preprocessing import normalize
+
     some = normalize(X[:2048].astype(np.float64))
     spread = 1.0 - float(np.square(some.mean(axis=0)).sum())
     if _ROUNDING < spread < _ONE_DIRECTION:

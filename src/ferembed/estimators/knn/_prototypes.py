@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
-from sklearn.preprocessing import normalize
 
 Floats = NDArray[np.floating[Any]]
 
@@ -40,6 +39,8 @@ def class_prototypes(
         The class of each prototype, as a column of ``votes``.
     """
     # Scaling by the largest entry first keeps the squares from over- and underflowing.
+    from sklearn.preprocessing import normalize
+
     units = normalize(normalize(vectors.astype(np.float64), norm="max"))
     means, codes = [], []
     for code in np.flatnonzero(votes.sum(axis=0) > 0):
