@@ -2,9 +2,9 @@
 
     python benchmarks/ship.py runs/small-taught data/fer2013.csv
 
-With them goes the network's graph for ONNX Runtime; the 8-bit network, 3 MB of its own, has no room in the package. What
-is packed is judged beside what was trained: it is refused where the file is larger than 12 MB, or 16-bit weights and an
-8-bit gallery cost the k-NN more than 0.2 points of accuracy.
+With them goes the network's graph for ONNX Runtime; the 8-bit network, 3 MB of its own, has no room in the package.
+What is packed is judged beside what was trained: it is refused where the file is larger than 12 MB, or 16-bit weights
+and an 8-bit gallery cost the k-NN more than 0.2 points of accuracy.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def test_each_answers_in_its_vocabulary(name, faces):
 
 def test_both_are_one_small_network_with_one_gallery_and_no_pixels(small, ferplus, faces):
     assert sum(file.stat().st_size for file in FILE.parent.iterdir() if file.is_file()) <= 12e6
-    assert sum(parameter.numel() for parameter in small.encoder.parameters()) <= 3_000_000
+    assert sum(parameter.numel() for parameter in small.engine.encoder.parameters()) <= 3_000_000
     np.testing.assert_array_equal(small.encode(faces[:5]), ferplus.encode(faces[:5]))
     shared = np.isin(small.gallery_ids, ferplus.gallery_ids)
     np.testing.assert_allclose(small.gallery_embeddings[shared], ferplus.gallery_embeddings, atol=1e-6)
