@@ -178,8 +178,8 @@ def document(record: dict[str, Any]) -> str:
         lines.append(f"| {ENGINES[name]} | {apart} | " + " | ".join(both) + " |")
     lines += [
         "",
-        "The calibrations were fitted to what these very faces' floats led to, which any change of an embedding undoes in "
-        "part; the k-NN before its calibration tells what 8 bits themselves cost.",
+        "The calibrations were fitted to what these very faces' floats led to, which any change of an embedding undoes "
+        "in part; the k-NN before its calibration tells what 8 bits themselves cost.",
     ]
     return "\n".join(lines) + "\n"
 

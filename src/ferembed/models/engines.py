@@ -167,7 +167,8 @@ def _open(files: EncoderFiles, int8: bool) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or len(_cores()))
     if int8:
-        return onnxruntime.InferenceSession(files.int8, options, providers=["CPUExecutionProvider"])
+        assert files.int8 is not None
+        return onnxruntime.InferenceSession(files.int8.model, options, providers=["CPUExecutionProvider"])
     assert files.graph is not None
     weights = {name: onnxruntime.OrtValue.ortvalue_from_numpy(files.weights[name]) for name in files.graph.places}
     options.add_external_initializers(list(weights), list(weights.values()))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferembed.models.engines import made
-from ferembed.models.files import WEIGHTS, EncoderFiles, Graph, places
+from ferembed.models.files import WEIGHTS, EncoderFiles, Graph, Int8, in_8_bits, places
 
 OPSET = 20
 """The version of ONNX's operators that a graph is written in."""
@@ -81,7 +81,7 @@ def with_int8(files: EncoderFiles, pixels: NDArray[np.float32]) -> EncoderFiles:
             reduce_range=True,
             nodes_to_exclude=_left_in_floats(model.graph),
         )
-        return replace(files, int8=narrow.read_bytes())
+        return replace(files, int8=_with_weights_of(files, model.graph, onnx.load(narrow)))
 
 
 class _Batches:
@@ -145,6 +145,40 @@ def _weights_left_out(graph: Any, files: EncoderFiles, found: dict[str, tuple[in
         weight.ClearField("raw_data")
         weight.data_location = TensorProto.EXTERNAL
     return taken
+
+
+def _with_weights_of(files: EncoderFiles, fused: Any, narrow: Any) -> Int8:
+    """The 8-bit model with weights that are the network's times a factor a channel, rounded, where it has such.
+
+    A factor joins the scale of the 8-bit numbers and the normalisation that was fused into the convolution.
+    """
+    from onnx import numpy_helper
+
+    floats = {tensor.name: numpy_helper.to_array(tensor) for tensor in fused.initializer}
+    tensors = {tensor.name: tensor for tensor in narrow.graph.initializer}
+    made_again: dict[str, NDArray[Any]] = {}
+    factors: dict[str, NDArray[np.float32]] = {}
+    for name in files.weights.keys() & floats.keys():
+        weight = files.weights[name]
+        if name in tensors and weight.ndim > 1 and np.array_equal(numpy_helper.to_array(tensors[name]), weight):
+            made_again[name] = weight
+        if f"{name}_quantized" not in tensors:
+            continue
+        scale = numpy_helper.to_array(tensors[f"{name}_scale"])
+        each = tuple(range(1, weight.ndim))
+        stretch = (floats[name] * weight).sum(axis=each) / np.maximum(np.square(weight).sum(axis=each), 1e-30)
+        factor = (stretch / scale).astype(np.float32)
+        tensor, again = tensors[f"{name}_quantized"], in_8_bits(weight, factor)
+        if np.abs(numpy_helper.to_array(tensor).astype(int) - again).max() <= 1:
+            tensor.raw_data = again.tobytes()
+            made_again[name], factors[name] = again, factor
+    model = narrow.SerializeToString()
+    found = {
+        name: (model.index(data), len(data))
+        for name, data in ((name, array.tobytes()) for name, array in made_again.items())
+        if model.count(data) == 1
+    }
+    return Int8(model, found, factors)
 
 
 def _left_in_floats(graph: Any) -> list[str]:

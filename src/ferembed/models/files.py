@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 WEIGHTS, GRAPH, INT8 = "encoder.safetensors", "encoder.onnx", "encoder.int8.onnx"
 """The files: the graph takes its weights from the first, the 8-bit one has its own."""
+FACTORS = "encoder.int8.safetensors"
 
 Weights = Mapping[str, NDArray[Any]]
 Places = dict[str, tuple[int, int]]
@@ -27,6 +28,42 @@ class Graph(NamedTuple):
     places: Places
 
 
+class Int8(NamedTuple):
+    """An ONNX file of a network in 8 bits."""
+
+    model: bytes
+    places: Places
+    """Where in it the bytes of weights lie that can be made again of the network's own."""
+    factors: dict[str, NDArray[np.float32]]
+    """What those in 8 bits are multiplied by before they are rounded, for each channel of the output, shape (c,). Those
+    without factors are the network's floats."""
+
+    is_bare: bool = False
+    """Whether they are left out, for the sake of size; ONNX Runtime cannot read it so."""
+
+    @property
+    def bare(self) -> Int8:
+        """Without those bytes: a small part of the size."""
+        if self.is_bare:
+            return self
+        begin, parts = 0, []
+        for offset, length in sorted(self.places.values()):
+            parts.append(self.model[begin:offset])
+            begin = offset + length
+        return self._replace(model=b"".join([*parts, self.model[begin:]]), is_bare=True)
+
+    def filled(self, weights: Weights) -> Int8:
+        """A bare one with the bytes made again."""
+        whole = bytearray()
+        rest = self.model
+        for name, (offset, _) in sorted(self.places.items(), key=lambda item: item[1]):
+            gap = offset - len(whole)
+            again = in_8_bits(weights[name], self.factors[name]) if name in self.factors else weights[name]
+            whole += rest[:gap] + again.tobytes()
+            rest = rest[gap:]
+        return self._replace(model=bytes(whole + rest), is_bare=False)
+
+
 @dataclass(frozen=True)
 class EncoderFiles:
     """All that an encoder is made of."""
@@ -36,8 +73,13 @@ class EncoderFiles:
     weights: Weights
     """Its ``state_dict``."""
     graph: Graph | None = None
-    int8: bytes | None = None
-    """An ONNX file of the network with these weights in 8 bits."""
+    int8: Int8 | None = None
+    """With these weights."""
+
+    @property
+    def bare(self) -> EncoderFiles:
+        """The same, for a file that is to be small."""
+        return self if self.int8 is None else replace(self, int8=self.int8.bare)
 
     def with_weights(self, weights: Weights) -> EncoderFiles:
         """The same network with weights that may have changed; the 8-bit file stays where none has."""
@@ -50,7 +92,9 @@ class EncoderFiles:
         save_file({name: np.asarray(array, order="C") for name, array in self.weights.items()}, folder / WEIGHTS)
         known: dict[str, Any] = {"encoder": self.config}
         if self.int8 is not None:
-            (folder / INT8).write_bytes(self.int8)
+            (folder / INT8).write_bytes(self.int8.model)
+            save_file(self.int8.factors, folder / FACTORS)
+            known["int8"] = {"places": self.int8.places, "bare": self.int8.is_bare}
         # Another version of safetensors may lay the weights out in another order, where the graph would not find them.
         if self.graph is not None and self.graph.places.items() <= places(folder / WEIGHTS).items():
             (folder / GRAPH).write_bytes(self.graph.model)
@@ -62,8 +106,19 @@ class EncoderFiles:
         """Read what :meth:`write` wrote."""
         found = {name: tuple(place) for name, place in known.get("graph", {}).items()}
         graph = Graph((folder / GRAPH).read_bytes(), found) if found else None
-        int8 = (folder / INT8).read_bytes() if (folder / INT8).is_file() else None
-        return cls(known["encoder"], load_file(folder / WEIGHTS), graph, int8)
+        files = cls(known["encoder"], load_file(folder / WEIGHTS), graph)
+        return replace(files, int8=files._read_int8(folder, known["int8"])) if "int8" in known else files
+
+    def _read_int8(self, folder: Path, known: Mapping[str, Any]) -> Int8:
+        found = {name: (offset, length) for name, (offset, length) in known["places"].items()}
+        int8 = Int8((folder / INT8).read_bytes(), found, load_file(folder / FACTORS))
+        return int8.filled(self.weights) if known["bare"] else int8
+
+
+def in_8_bits(weight: NDArray[Any], factors: NDArray[np.float32]) -> NDArray[np.int8]:
+    """A weight, shape (c, ...), times the factor of each channel, rounded to 8-bit integers."""
+    scaled = weight.astype(np.float32) * factors.reshape(-1, *[1] * (weight.ndim - 1))
+    return np.asarray(np.rint(scaled).clip(-128, 127), np.int8)
 
 
 def places(file: Path) -> Places:

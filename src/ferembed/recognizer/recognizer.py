@@ -176,7 +176,7 @@ class Recognizer(Answering):
     def export(self, file: str | os.PathLike[str]) -> None:
         """Write the recogniser into one file of about a third of the size: weights in 16 bits, gallery in 8."""
         with tempfile.TemporaryDirectory() as folder:
-            write_folder(Path(folder) / "recognizer", self._engine.files, self._state, self.info)
+            write_folder(Path(folder) / "recognizer", self._engine.files.bare, self._state, self.info)
             pack({"": Path(folder) / "recognizer"}, Path(file))
 
     @classmethod
