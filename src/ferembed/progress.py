@@ -42,7 +42,10 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 
 def _bar() -> Progress:
+    import sys
+
     from rich.console import Console
     from rich.progress import Progress
 
-    return Progress(console=Console(stderr=True), transient=True)
+    # Only what goes to the same terminal is printed around the bar: rich would print it to standard error.
+    return Progress(console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())

@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
@@ -51,6 +52,11 @@ def ferembed(*arguments, code=0):
 def told(*arguments, code=0):
     """What the command shows, its lines joined, without the frame around a sentence of wrong use."""
     return " ".join(ferembed(*arguments, code=code).replace("│", " ").split())
+
+
+def table(text):
+    """What --csv printed."""
+    return pd.read_csv(io.StringIO(text))
 
 
 def write_faces(root, names, each=2):
@@ -134,7 +140,7 @@ def test_report_and_compare_write_one_file_each(tree, run, tmp_path):
 
 def test_predict_names_the_label_every_probability_and_the_nearest_faces(tree, run):
     image = next((tree / "test" / "happy").glob("*.png"))
-    shown = ferembed("predict", run, image, "--neighbors", 3)
+    shown = ferembed("predict", run, image, "--crop", "--neighbors", 3)
     for name in ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"):
         assert name in shown
     assert shown.count("cosine") == 3
@@ -143,8 +149,8 @@ def test_predict_names_the_label_every_probability_and_the_nearest_faces(tree, r
 def test_names_are_shown_as_they_are(run, tree, here):
     image = here / os.fsdecode(b"[bold]a [red] :smile: \xe9.png")
     shutil.copy(next((tree / "test" / "happy").glob("*.png")), image)
-    for command in (["predict", run, image.name], ["predict", run, here / image.name]):
-        assert r"[bold]a [red] :smile: \udce9.png" in ferembed(*command)
+    for command in ([image.name], [here / image.name], [image.name, image.name]):
+        assert r"[bold]a [red] :smile: \udce9.png" in ferembed("predict", run, *command, "--crop")
     named = here / "[b] :smile:"
     for split in ("train", "validation", "test"):
         shutil.copytree(tree / split / "happy", named / split / "[happy] :)")
@@ -231,7 +237,7 @@ def test_recipes_are_listed_and_shown():
         (["predict", "{run}", "gone.png"], "gone.png"),
         (["predict", "gone.png"], "gone.png"),
         (["predict", "gone", "gone.png"], "there is no run or file gone; the recognisers that come with ferembed are"),
-        (["predict", "{tmp}", "gone.png"], "not a folder saved by ferembed"),
+        (["predict", "{tmp}", "gone.png"], "{tmp} holds no photo and no video, and is no recogniser."),
         (["evaluate", "gone.csv"], "gone.csv does not exist"),
         (["evaluate", "gone", "{tree}"], "there is no run or file gone; the recognisers that come with ferembed are"),
         (["card", "{tree}", "--write", "{tmp}"], "not a folder saved by ferembed"),
@@ -291,13 +297,13 @@ def test_predict_asks_the_shipped_one_and_every_kind_of_run(images, here):
     load("ferplus").save(here / "saved")
     load("ferplus").export(here / "exported")
     shutil.copy(here / "exported", here / "exported.safetensors")
-    assert told("predict", *images) == told("predict", DEFAULT, *images)
-    expected = told("predict", "ferplus", *images)
+    assert told("predict", *images, "--crop") == told("predict", DEFAULT, *images, "--crop")
+    expected = table(ferembed("predict", "ferplus", *images, "--crop", "--csv"))
     assert "contempt" in expected
+    assert expected["photo"].tolist() == list(map(str, images))
     for run in ("saved", "exported", "exported.safetensors"):
-        shown = told("predict", run, *images)
-        assert shown.count("contempt") >= 2, run
-        assert all(str(image) in shown for image in images)
+        shown = table(ferembed("predict", run, *images, "--crop", "--csv"))
+        pd.testing.assert_frame_equal(shown, expected, atol=2e-5)
 
 
 def test_evaluate_and_report_judge_the_shipped_one(few, here):
@@ -327,7 +333,7 @@ def test_a_run_alone_is_no_data_and_one_in_training_has_no_recognizer_yet(few, h
 
 def test_what_may_mean_two_things_is_refused_with_how_to_write_it(few, images, here):
     image = images[0]
-    alone = "name the images after it, as in `ferembed predict ferplus face.png`"
+    alone = "name the photos after it, as in `ferembed predict ferplus photo.jpg`"
     assert f"ferplus is a run: {alone}" in told("predict", "ferplus", code=2)
     shutil.copytree(few, here / "ferplus")
     (here / "small").write_bytes(image.read_bytes())
@@ -339,11 +345,11 @@ def test_what_may_mean_two_things_is_refused_with_how_to_write_it(few, images, h
         ["export", "small", here / "x.safetensors"],
     ):
         assert "write ./small for the file" in told(*arguments, code=2)
-    assert told("predict", "./small").replace("./small", str(image)) == told("predict", image)
+    assert told("predict", "./small", "--crop").replace("./small", str(image)) == told("predict", image, "--crop")
     assert "has no split 'exam'" in told("evaluate", "./ferplus", "--split", "exam", code=1)
 
 
-@pytest.mark.parametrize(("command", "usage"), [("predict", "[RUN] IMAGE..."), ("evaluate", "[RUN] DATA")])
+@pytest.mark.parametrize(("command", "usage"), [("predict", "[RUN] PHOTO..."), ("evaluate", "[RUN] DATA")])
 def test_the_usage_line_shows_that_the_run_may_be_left_out_and_nothing_else(command, usage):
     assert f"ferembed {command} [OPTIONS] {usage} " in ferembed(command, "--help")
     assert f"as in `ferembed {command} " in ferembed(command, code=2)

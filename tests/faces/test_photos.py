@@ -1,6 +1,7 @@
 """A photo in any form: what a viewer shows, or one sentence."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -8,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image, ImageFile
 
 from ferembed.data import DataError
+from ferembed.data.images import read_image
 from ferembed.faces import read_photo
 from ferembed.faces.photos import MOST_PIXELS
 
@@ -149,6 +151,61 @@ def test_a_file_that_is_no_photo_is_named_in_one_sentence(tmp_path):
         read_photo(closed)
 
 
+def test_no_other_program_runs_what_a_photo_holds(tmp_path, monkeypatch):
+    """EPS is a program in PostScript: whatever the file is called, and wrapped in IPTC, Ghostscript never sees it."""
+    ghostscript, ran = tmp_path / "gs", tmp_path / "ran"
+    ghostscript.write_text(f"#!/bin/sh\ntouch '{ran}'\n")
+    ghostscript.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # as in a new process: not yet looked for
+    program = saved(tmp_path, "holiday.jpg", Image.fromarray(COLOUR), format="EPS")
+    wrapped = tmp_path / "wrapped.jpg"
+    wrapped.write_bytes(in_iptc(program.read_bytes()))
+    with pytest.raises(OSError), Image.open(program) as opened:
+        opened.load()
+    assert ran.exists(), "Pillow would have run it"
+    ran.unlink()
+    for photo, kind in ((program, "EPS"), (wrapped, "IPTC")):
+        sentence = rf"{photo.name} is {kind}, which another program would have to run: save it as JPEG or PNG\.$"
+        for read in (read_photo, read_image):
+            with pytest.raises(DataError, match=sentence):
+                read(photo)
+        with pytest.raises(DataError, match=f"the photo is {kind}"):
+            read_photo(photo.read_bytes())
+        with pytest.raises(DataError, match=f"is {kind}"), Image.open(photo) as opened:
+            read_photo(opened)
+    assert not ran.exists()
+
+
+def in_iptc(content):
+    """A file in IPTC's form whose picture, said to be a JPEG, is something else."""
+    fields = [((3, 20), b"\x00\x28"), ((3, 30), b"\x00\x3c"), ((3, 60), b"\x01\x00"), ((3, 120), b"\x05")]
+    header = b"".join(b"\x1c" + bytes(tag) + struct.pack(">H", len(data)) + data for tag, data in fields)
+    return header + b"\x1c\x08\x0a" + struct.pack(">H", len(content)) + content
+
+
+def test_a_format_that_a_plug_in_brings_is_read(tmp_path):
+    """As that of HEIF does, once it is registered."""
+
+    class Raw(ImageFile.ImageFile):
+        format = "TESTRAW"
+
+        def _open(self):
+            self._size, self._mode = (60, 40), "RGB"
+            self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 7, ("RGB", 0, 1))]
+
+    path = tmp_path / "phone.testraw"
+    path.write_bytes(b"TESTRAW" + COLOUR.tobytes())
+    with pytest.raises(DataError, match=r"is no image of a format that can be read, such as JPEG or PNG\.$"):
+        read_photo(path)
+    Image.register_open(Raw.format, Raw, lambda prefix: prefix.startswith(b"TESTRAW"))
+    try:
+        np.testing.assert_array_equal(read_photo(path), COLOUR)
+    finally:
+        del Image.OPEN[Raw.format]
+        Image.ID.remove(Raw.format)
+
+
 @pytest.mark.parametrize(
     ("photo", "problem"),
     [
@@ -170,8 +227,6 @@ def test_what_is_no_photo_is_refused(photo, problem):
 
 def test_a_pipe_is_read_to_its_end(tmp_path):
     """As standard input is: a file that knows no way back."""
-    import os
-
     read_end, write_end = os.pipe()
     path = saved(tmp_path, "small.png", Image.fromarray(COLOUR))
     os.write(write_end, Path(path).read_bytes())

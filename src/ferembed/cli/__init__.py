@@ -38,7 +38,7 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        sys.exit("interrupted; the same command goes on from the last finished epoch.")
+        sys.exit("interrupted; a training goes on from its last finished epoch by the same command.")
     except (ValueError, OSError) as error:
         _fail(error)
     except ImportError as error:

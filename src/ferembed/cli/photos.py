@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ferembed.data.errors import DataError
 from ferembed.data.images import SUFFIXES
 from ferembed.video.reading import is_video
 
 STDIN = "-"
-PHOTOS = (*SUFFIXES, ".gif", ".avif", ".jfif", ".jp2", ".pbm", ".pgm", ".ppm", ".tga")
-"""The file names that count as photos where a folder is named, in lower case."""
+PHOTOS = (*SUFFIXES, ".gif", ".avif", ".heic", ".heif", ".jfif", ".jp2", ".pbm", ".pgm", ".ppm", ".tga")
+"""The file names that count as photos where a folder is named, in lower case; Pillow reads .heic with a plug-in."""
 
 
 class Named(NamedTuple):
@@ -58,20 +58,24 @@ def _named(argument: str) -> Iterator[Named]:
     elif argument.isdecimal():
         yield Named(f"camera {argument}", int(argument))
     elif glob.has_magic(argument):
-        found = sorted(glob.glob(argument, recursive=True))
-        for each in found:
-            yield from _named(each)
-        if not found:
-            yield Named(argument, problem=f"no file is named {argument}.")
+        matched = sorted(glob.glob(argument, recursive=True))
+        yield from dict.fromkeys(one for each in matched for one in _named(each))  # ** matches folders, too
+        if not matched:
+            yield Named(argument, problem=f"no file matches {argument}.")
     else:
         yield Named(argument, problem=f"there is no file {argument}.")
 
 
 def _inside(folder: Path) -> Iterator[Named]:
-    """The photos and videos of a folder and the folders in it."""
-    try:
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read ({error.strerror}).") from error
-    found = [Named(str(path)) for path in files if path.suffix.lower() in PHOTOS or is_video(path)]
-    yield from found or [Named(str(folder), problem=f"{folder} holds no photo and no video.")]
+    """The photos and videos of a folder and the folders in it; what is hidden is left out."""
+    files: list[Path] = []
+    unread: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=unread.append):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(place, name) for name in names if not name.startswith(".")]
+    found = [Named(str(path)) for path in sorted(files) if path.suffix.lower() in PHOTOS or is_video(path)]
+    found += [
+        Named(str(error.filename), problem=f"{error.filename} cannot be read ({error.strerror}).") for error in unread
+    ]
+    nothing = f"{folder} holds no photo and no video, and is no recogniser."
+    yield from found or [Named(str(folder), problem=nothing)]

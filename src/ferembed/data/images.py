@@ -21,6 +21,9 @@ SUFFIXES: tuple[str, ...] = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", "
 SIXTEEN_BITS = ("PNG", "PPM")
 """Formats that have no more bits of grey, although Pillow may give them in 32."""
 
+BY_PROGRAM = ("EPS", "IPTC")
+"""Formats that Pillow gives to Ghostscript, which runs what they hold; of IPTC, which may wrap the other, too."""
+
 BLANK_SPAN = 4
 """The widest span of grey levels of a blank image. FER2013 has flat images and one that spans 3 levels."""
 
@@ -103,10 +106,12 @@ def upright(image: Image, name: str) -> Image:
     Raises
     ------
     DataError
-        If its levels have no known scale.
+        If its levels have no known scale, or its format is one of :data:`BY_PROGRAM`.
     """
     from PIL import ImageOps
 
+    if image.format in BY_PROGRAM:
+        raise DataError(f"{name} is {image.format}, which another program would have to run: save it as JPEG or PNG.")
     turned: Image = ImageOps.exif_transpose(image)
     return _eight_bits(turned, name, image.format)
 

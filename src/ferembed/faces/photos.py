@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MOST_PIXELS = 120_000_000
 """Pixels of the largest photo that is decoded: the 108 million of a phone's, and no decompression bomb."""
 
+UNKNOWN_FORMAT = "no image of a format that can be read, such as JPEG or PNG"
+
 
 def read_photo(photo: Photo) -> NDArray[np.uint8]:
     """A photo as a viewer shows it.
@@ -43,7 +45,8 @@ def read_photo(photo: Photo) -> NDArray[np.uint8]:
     ------
     DataError
         If it cannot be read or decoded, has more than :data:`MOST_PIXELS` (which is found out before they are decoded),
-        or is an array of another shape, type or range; the sentence names it.
+        is of a format that Pillow runs another program for (EPS), or is an array of another shape, type or range; the
+        sentence names it.
 
     Examples
     --------
@@ -93,7 +96,7 @@ def _decoded(file: IO[bytes], name: str) -> NDArray[np.uint8]:
             opened = Image.open(file)
     except UnidentifiedImageError as error:
         is_empty = not file.seek(0, io.SEEK_END)
-        raise DataError(f"{name} is {'empty' if is_empty else 'no image of a format that can be read'}.") from error
+        raise DataError(f"{name} is {'empty' if is_empty else UNKNOWN_FORMAT}.") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{name} has too many pixels: {MOST_PIXELS:,} at most are decoded.") from error
     except Exception as error:  # a broken file makes Pillow's decoders raise a dozen types
