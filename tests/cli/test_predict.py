@@ -140,13 +140,14 @@ def test_what_is_bad_gets_a_line_and_the_rest_an_answer(here, head):
     assert predict(*bad, code=1) == ("", said)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is hidden from this user")
 def test_what_may_not_be_read_is_said(here, head):
     head.save("good.jpg")
     head.save("locked.jpg")
     Path("folder", "closed").mkdir(parents=True)
     for name in ("locked.jpg", "folder/closed"):
         Path(name).chmod(0)
+    if os.access("locked.jpg", os.R_OK):
+        pytest.skip("nothing is hidden from this user")
     try:
         shown, said = predict("good.jpg", "locked.jpg", "folder", "--csv", code=1)
     finally:
