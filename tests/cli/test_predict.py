@@ -19,8 +19,10 @@ from PIL import Image, ImageOps
 
 import ferembed as fe
 from ferembed.cli import main
+from ferembed.cli.findings import Tables
+from ferembed.cli.photos import Named
 from ferembed.faces import read_photo
-from ferembed.video import video_file
+from ferembed.video import VideoFace, VideoFrame, video_file
 
 PORTRAIT = Path(fe.__file__).parent / "cli" / "portrait.jpg"
 
@@ -304,6 +306,20 @@ def test_a_video_gives_its_faces_over_time(here, head):
     assert "unknown" in shown
 
 
+def test_of_a_camera_what_changes_is_told(capsys):
+    """Nobody waits for its end; of a video file the end tells all."""
+    classes, at = ["happy", "sad"], {"happy": np.array([0.8, 0.2]), "sad": np.array([0.3, 0.7])}
+    table = Tables(classes, 1)
+    for index, label in enumerate(["happy", "happy", "sad", "sad", "happy"]):
+        face = VideoFace(3, (0, 0, 9, 9), 1.0, label, at[label], at[label])
+        for one in (Named("camera 0", 0), Named("camera 0.mp4")):
+            table.frame(one, VideoFrame(index, index / 2, np.zeros((9, 9, 3), np.uint8), (face,)))
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(words[0], words[3], *words[4:]) for words in told] == [
+        ("0.0", "3:", "happy", "80%"), ("1.0", "3:", "sad", "70%"), ("2.0", "3:", "happy", "80%"),
+    ]  # fmt: skip
+
+
 def test_a_missing_package_is_said_once_and_photos_are_answered(here, head, monkeypatch):
     head.save("me.jpg")
     for name in ("one.mp4", "two.mp4"):
@@ -329,6 +345,9 @@ def test_options_that_exclude_each_other_are_refused(group, here):
     (here / "file").touch()
     for options, sentence in ((["--json", "--csv"], "--json and --csv exclude"), (["--annotate", "file"], "is a file")):
         assert sentence in " ".join(predict(group, *options, code=2)[1])
+    shown, said = predict(group, "--csv", "--annotate", "file/copies", code=1)
+    assert shown == ""
+    assert said == ["ferembed: file/copies cannot be made (Not a directory): name another folder for copies."]
 
 
 def test_a_progress_bar_on_the_terminal_takes_nothing_from_a_file(group, here, head, monkeypatch):

@@ -25,9 +25,21 @@ if TYPE_CHECKING:
 
 
 class Copies:
-    """Where the copies in a folder go: each has a name of its own, and none that of a photo that is asked."""
+    """Where the copies in a folder go: each has a name of its own, and none that of a photo that is asked.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be made or written to.
+    """
 
     def __init__(self, folder: Path, asked: Iterable[Named]) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder} cannot be made ({error.strerror}): name another folder for copies.") from error
+        if not os.access(folder, os.W_OK):
+            raise DataError(f"{folder} cannot be written to: name another folder for copies.")
         self._folder = folder
         self._taken = {_key(Path(one.name).parent, Path(one.name).stem) for one in asked}
 
@@ -81,28 +93,34 @@ class Asking:
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = lambda message, *_, **__: complain(_about(one, message))
-                self._video(one) if one.moves and not one.problem else self._photo(one)
-        except (ValueError, OSError, ImportError) as error:
-            if isinstance(error, BrokenPipeError) or (isinstance(error, ImportError) and "pip" not in str(error)):
-                raise
-            self._say(one, error)
-            self.findings.problem(one, str(error))
-            return False
-        return True
-
-    def _say(self, one: Named, error: Exception) -> None:
-        """Once, where a package is missing."""
-        if not isinstance(error, ImportError):
+                self._ask(one)
+        except BrokenPipeError:  # nobody reads on
+            raise
+        except (ValueError, OSError) as error:
             complain(_about(one, error))
-        elif str(error) not in self._missing:
-            self._missing.add(str(error))
-            complain(error)
+            self.findings.problem(one, str(error))
+        except ImportError as error:
+            if "pip install" not in str(error):
+                raise
+            if str(error) not in self._missing:
+                self._missing.add(str(error))
+                complain(error)
+            self.findings.problem(one, str(error))
+        else:
+            return True
+        return False
+
+    def _ask(self, one: Named) -> None:
+        if one.problem:
+            raise DataError(one.problem)
+        if one.moves:
+            self._video(one)
+        else:
+            self._photo(one)
 
     def _photo(self, one: Named) -> None:
         from ferembed.faces import read_photo
 
-        if one.problem:
-            raise DataError(one.problem)
         pixels = read_photo(sys.stdin.buffer if one.name == STDIN else one.name)
         faces = self.recognizer.recognize(pixels, faces=self.faces, max_error=self.max_error, neighbors=self.neighbors)
         if self.copies is not None:

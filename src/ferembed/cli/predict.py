@@ -86,8 +86,8 @@ def command(
     faces = whole_photo if crop else FaceCropper(HogDetector(upsample, smallest), align=align, light=light)
     recognizer, asked = load(run, engine=engine), named(arguments)
     classes = recognizer.classes_.tolist()
-    findings = Json(classes) if as_json else Csv(classes) if as_csv else Tables(classes, len(asked))
     copies = None if annotate is None else Copies(annotate, asked)
+    findings = Json(classes) if as_json else Csv(classes) if as_csv else Tables(classes, len(asked))
     asking = Asking(recognizer, findings, faces, max_error=max_error, neighbors=neighbors, every=every, copies=copies)
     if not asking.all(asked):
         raise typer.Exit(1)

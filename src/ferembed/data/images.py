@@ -22,7 +22,7 @@ SIXTEEN_BITS = ("PNG", "PPM")
 """Formats that have no more bits of grey, although Pillow may give them in 32."""
 
 BY_PROGRAM = ("EPS", "IPTC")
-"""Formats that Pillow gives to Ghostscript, which runs what they hold; of IPTC, which may wrap the other, too."""
+"""Formats that Pillow has another program, Ghostscript, run: EPS, and IPTC, which may wrap it."""
 
 BLANK_SPAN = 4
 """The widest span of grey levels of a blank image. FER2013 has flat images and one that spans 3 levels."""

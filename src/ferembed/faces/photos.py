@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 MOST_PIXELS = 120_000_000
 """Pixels of the largest photo that is decoded: the 108 million of a phone's, and no decompression bomb."""
 
-UNKNOWN_FORMAT = "no image of a format that can be read, such as JPEG or PNG"
-
 
 def read_photo(photo: Photo) -> NDArray[np.uint8]:
     """A photo as a viewer shows it.
@@ -96,7 +94,8 @@ def _decoded(file: IO[bytes], name: str) -> NDArray[np.uint8]:
             opened = Image.open(file)
     except UnidentifiedImageError as error:
         is_empty = not file.seek(0, io.SEEK_END)
-        raise DataError(f"{name} is {'empty' if is_empty else UNKNOWN_FORMAT}.") from error
+        wrong = "empty" if is_empty else "no image of a format that can be read, such as JPEG or PNG"
+        raise DataError(f"{name} is {wrong}.") from error
     except Image.DecompressionBombError as error:
         raise DataError(f"{name} has too many pixels: {MOST_PIXELS:,} at most are decoded.") from error
     except Exception as error:  # a broken file makes Pillow's decoders raise a dozen types
