@@ -226,6 +226,18 @@ def test_standard_input_is_a_photo_and_a_real_process_answers(group):
     assert done.returncode == 1
 
 
+def test_what_was_answered_before_ctrl_c_is_shown(group, monkeypatch):
+    class Waiting(io.BytesIO):
+        def read(self, *_):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Waiting()))
+    shown, said = predict(group, "-", group, code=130)
+    assert shown.count("happy 9") == 6
+    assert said[-1].startswith("ferembed: interrupted; ")
+    assert len(json.loads(predict(group, "-", group, "--json", code=130)[0])) == 1
+
+
 def test_json_and_csv_say_what_recognize_does(group):
     faces = fe.load().recognize(group, neighbors=3)
     classes = fe.load().classes_.tolist()

@@ -30,15 +30,21 @@ app.command("card")(card.command)
 app.command("demo")(demo.command)
 
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as typer and shells have it."""
+
+
 def main() -> None:
-    """Run the command line. Exit codes: 0, 1 for a failure, 2 for wrong use."""
+    """Run the command line. Exit codes: 0, 1 for a failure, 2 for wrong use, 130 after Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # file names may hold bytes that are no UTF-8
     try:
         app()
-    except KeyboardInterrupt:
-        sys.exit("interrupted; a training goes on from its last finished epoch by the same command.")
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            complain("interrupted; a training goes on from its last finished epoch by the same command.")
+        raise
     except (ValueError, OSError) as error:
         _fail(error)
     except ImportError as error:
