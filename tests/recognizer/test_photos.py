@@ -136,7 +136,7 @@ def test_unknown_is_what_the_reject_option_does_not_answer(small, drawn):
     crops = [face.crop for face in cropper(read_photo(crowd))]
     embeddings, names = small.encode(crops), small.predict(crops)
     answered = []
-    for max_error in (1e-5, 0.01, 0.05, 0.1, 0.2, 0.35, 0.99):
+    for max_error in (1e-5, 0.1, 0.2, 0.99):
         careful = RejectOption(FrozenEstimator(small.voters["vote"]), max_error)
         careful.fit(held_out.embeddings, held_out.labels)
         said = np.array([face.label for face in small.recognize(crowd, faces=cropper, max_error=max_error)])
@@ -146,7 +146,7 @@ def test_unknown_is_what_the_reject_option_does_not_answer(small, drawn):
         answered.append(set(np.flatnonzero(known)))
     assert answered[0] == set()
     assert len(answered[-1]) == len(drawn)
-    assert len({len(some) for some in answered}) > 3, "the drawn faces are of every sureness"
+    assert len({len(some) for some in answered}) == 4, "the drawn faces are of every sureness"
     assert all(fewer <= more for fewer, more in pairwise(answered))
     for wrong in (0, 1, -0.1, float("nan")):
         with pytest.raises(ValueError, match="max_error must be above 0 and below 1"):
