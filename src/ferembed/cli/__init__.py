@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 
+from ferembed.cli import app as page
 from ferembed.cli import audit, card, compare, demo, evaluate, export, predict, recipes, report, train
 from ferembed.cli.console import complain
 from ferembed.cli.options import RunFirst
@@ -28,6 +29,7 @@ app.command("export")(export.command)
 app.command("recipes")(recipes.command)
 app.command("card")(card.command)
 app.command("demo")(demo.command)
+app.command("app")(page.command)
 
 
 INTERRUPTED = 130
