@@ -80,7 +80,7 @@ class Place:
             buttons=[],
             elem_id=f"{name}-drop",
         )
-        self.picture = gr.HTML(elem_id=f"{name}-picture", render=False)
+        self.picture = gr.HTML(padding=False, elem_id=f"{name}-picture", render=False)
         self.chosen = gr.Radio(
             [], label="Face, from left to right", visible=False, elem_id=f"{name}-face", render=False
         )

@@ -93,7 +93,7 @@ def occlusion(saliency: Saliency) -> Markup:
 
 def similarity(cosine: float) -> Markup:
     """The similarity of two faces."""
-    return Markup('<p class="similarity" role="status"><b>{:.2f}</b> {}</p>').format(
+    return Markup('<p class="similarity" role="status"><b>{:.3f}</b> {}</p>').format(
         cosine,
         "is how similar the network finds the two faces: the cosine of the angle between their embeddings. 1 is the "
         "same face, 0 as unlike as two arrows at a right angle.",

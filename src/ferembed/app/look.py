@@ -46,7 +46,12 @@ def theme() -> Any:
     made = gr.themes.Base(font=LETTERS, font_mono=["ui-monospace", "monospace"], radius_size="md")
     light = {role: LIGHT[tone] for tone, roles in _ROLES.items() for role in roles}
     dark = {f"{role}_dark": DARK[tone] for tone, roles in _ROLES.items() for role in roles}
-    return made.set(**light, **{name: value for name, value in dark.items() if hasattr(made, name)})
+    plain = {
+        "button_large_text_weight": "500",
+        "button_large_text_size": "*text_md",
+        "button_large_padding": "*spacing_md",
+    }
+    return made.set(**plain, **light, **{name: value for name, value in dark.items() if hasattr(made, name)})
 
 
 def _variables(colours: Mapping[str, str]) -> str:
