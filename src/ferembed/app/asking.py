@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -16,10 +17,17 @@ Changes = dict[Any, Any]
 
 
 class Asking:
-    """Puts the questions of a page to its sessions, one at a time."""
+    """Puts the questions of a page to its sessions, one at a time.
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    Parameters
+    ----------
+    sessions : Sessions
+    turn : Lock
+        Held while a question is answered.
+    """
+
+    def __init__(self, sessions: Sessions, turn: Lock) -> None:
+        self._sessions, self._turn = sessions, turn
 
     def when(
         self,
@@ -45,12 +53,13 @@ class Asking:
         """
 
         def answer(request: gr.Request, *values: Any) -> Changes:
-            session = self._sessions.of(str(request.session_hash))
-            try:
-                session.count_question(time.monotonic())
-                return question(session, *values)
-            except (ValueError, ImportError) as error:
-                return wrong(str(error))
+            with self._turn:
+                session = self._sessions.of(str(request.session_hash))
+                try:
+                    session.count_question(time.monotonic())
+                    return question(session, *values)
+                except (ValueError, ImportError) as error:
+                    return wrong(str(error))
 
         fixed = {"concurrency_id": "question", "concurrency_limit": 1, "api_visibility": "private"}
         return event(answer, list(inputs), list(outputs), **fixed, **options)
@@ -80,7 +89,7 @@ class Place:
             buttons=[],
             elem_id=f"{name}-drop",
         )
-        self.picture = gr.HTML(padding=False, elem_id=f"{name}-picture", render=False)
+        self.picture = gr.HTML(elem_id=f"{name}-picture", render=False)
         self.chosen = gr.Radio(
             [], label="Face, from left to right", visible=False, elem_id=f"{name}-face", render=False
         )

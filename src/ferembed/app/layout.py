@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -25,9 +26,9 @@ person. A face shows an expression, not a feeling, and the same expression means
 and places. What was measured of it, and where it fails, stands in its card: `ferembed card`."""
 
 
-def build(recognizer: Recognizer) -> Any:
-    """The page as gradio's Blocks, to be launched."""
-    ask = Asking(Sessions(recognizer))
+def build(recognizer: Recognizer, turn: Lock) -> Any:
+    """The page as gradio's Blocks, to be launched; it holds ``turn`` while it answers a question."""
+    ask = Asking(Sessions(recognizer), turn)
     with gr.Blocks(title="Facial expressions", analytics_enabled=False, delete_cache=(STALE, STALE)) as page:
         gr.Markdown(LEAD, elem_classes="lead")
         with gr.Tab("Photo"):

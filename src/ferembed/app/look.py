@@ -15,7 +15,13 @@ LETTERS = ["system-ui", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 HEAD = '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">'
 
 _ROLES = {
-    "ground": ["body_background_fill", "background_fill_primary", "block_background_fill", "input_background_fill"],
+    "ground": [
+        "button_primary_text_color",
+        "body_background_fill",
+        "background_fill_primary",
+        "block_background_fill",
+        "input_background_fill",
+    ],
     "raised": [
         "background_fill_secondary",
         "button_secondary_background_fill",
@@ -30,7 +36,14 @@ _ROLES = {
     ],
     "soft": ["body_text_color_subdued", "block_info_text_color", "block_label_text_color"],
     "line": ["border_color_primary", "block_border_color", "input_border_color", "button_secondary_border_color"],
-    "link": ["link_text_color", "color_accent", "slider_color", "border_color_accent", "input_border_color_focus"],
+    "link": [
+        "button_primary_background_fill",
+        "link_text_color",
+        "color_accent",
+        "slider_color",
+        "border_color_accent",
+        "input_border_color_focus",
+    ],
 }
 """Which of gradio's colours are which of the house's."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ferembed.app.guard import OnlyThisComputer
@@ -46,21 +47,23 @@ def served(recognizer: Recognizer, *, port: int | None = None) -> Iterator[str]:
         import gradio  # noqa: F401
     except ImportError as error:
         raise ImportError("the page needs gradio: pip install 'ferembed[app]'") from error
+    turn = Lock()
     with private_uploads():
-        page = _launched(recognizer, port)
+        page = _launched(recognizer, port, turn)
         try:
             yield page.local_url.rstrip("/")
         finally:
             page.close(verbose=False)
+            turn.acquire()  # the last question ends, and no other begins: a program that ends in one would crash
 
 
-def _launched(recognizer: Recognizer, port: int | None) -> Any:
+def _launched(recognizer: Recognizer, port: int | None, turn: Lock) -> Any:
     from starlette.middleware import Middleware
 
     from ferembed.app.layout import build
     from ferembed.app.look import HEAD, css, theme
 
-    page = build(recognizer)
+    page = build(recognizer, turn)
     page.queue(max_size=20, default_concurrency_limit=1)
     try:
         page.launch(

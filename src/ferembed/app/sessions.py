@@ -111,7 +111,7 @@ class Session:
         return explain_similarity(self.recognizer, one.crop, other.crop, "occlusion")
 
     def offer(self, photos: Sequence[IO[bytes]]) -> list[str]:
-        """Find the largest face of each photo, to be enrolled next; what is wrong with the others, a sentence each.
+        """Find the surest face of each photo, to be enrolled next; what is wrong with the others, a sentence each.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class Session:
                 wrong.append(str(error))
                 continue
             if faces:
-                self.offered.append(max((face.crop for face in faces), key=len))
+                self.offered.append(max(faces, key=lambda face: face.score).crop)
             else:
                 wrong.append(f"{photo.name} shows no face that was found.")
         return wrong

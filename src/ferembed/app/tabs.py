@@ -42,9 +42,9 @@ class PhotoTab:
                 )
             with gr.Column(scale=3, min_width=300):
                 self.place.render()
-                self.details = gr.HTML(padding=False, elem_id="details")
+                self.details = gr.HTML(elem_id="details")
                 self.button = gr.Button("Show where it looks", visible=False, elem_id="explain")
-                self.map = gr.HTML(padding=False, elem_id="occlusion")
+                self.map = gr.HTML(elem_id="occlusion")
         self.outputs = [*self.place.parts, self.details, self.button, self.map]
         self._listen(ask, portrait)
 
@@ -104,9 +104,9 @@ class PairTab:
                     place = Place(name, label)
                     place.render()
                     self.places.append(place)
-        self.similarity = gr.HTML(padding=False, elem_id="similarity")
+        self.similarity = gr.HTML(elem_id="similarity")
         self.button = gr.Button("Show what makes them similar", visible=False, elem_id="explain-pair")
-        self.map = gr.HTML(padding=False, elem_id="similar-parts")
+        self.map = gr.HTML(elem_id="similar-parts")
         for place in self.places:
             self._listen(ask, place)
         chosen = [place.chosen for place in self.places]
@@ -178,8 +178,8 @@ class EnrolTab:
                     forget = gr.Button("Forget what was enrolled", elem_id="forget")
             with gr.Column(min_width=300):
                 self.offered, self.told = (
-                    gr.HTML(padding=False, elem_id="enrol-faces"),
-                    gr.HTML(padding=False, elem_id="enrol-told"),
+                    gr.HTML(elem_id="enrol-faces"),
+                    gr.HTML(elem_id="enrol-told"),
                 )
         outputs = [self.drop, self.offered, self.told]
         ask.when(self.drop.upload, self.offer, [self.drop], outputs, self.without, preprocess=False)

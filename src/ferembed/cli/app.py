@@ -29,10 +29,10 @@ def command(run: RunOrNone = None, port: Port = None, open_browser: Open = False
     from ferembed.recognizer.shipped import load
 
     recognizer = load(unambiguous(run or DEFAULT))
-    known = ", ".join(recognizer.classes_)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # its folder goes then, too
     try:
         with served(recognizer, port=port) as address:
+            known = ", ".join(recognizer.classes_)
             show(f"The page is at {address} and knows {known}. Ctrl-C ends it.")
             if open_browser:
                 webbrowser.open(address)
