@@ -36,7 +36,7 @@ def main() -> None:
             sheet = Image.new("RGB", (WIDE + NARROW + 12, HEIGHT), ground)
             sheet.paste(shots[0], (0, 0))
             sheet.paste(shots[1], (WIDE + 12, 0))
-            sheet.quantize(128).save(IMAGES / f"app-{theme}.png", optimize=True)
+            sheet.quantize(112).save(IMAGES / f"app-{theme}.png", optimize=True)
         chrome.quit()
 
 

@@ -25,7 +25,6 @@ def command(run: RunOrNone = None, port: Port = None, open_browser: Open = False
     import webbrowser
 
     from ferembed.app import served
-    from ferembed.cli.tables import show
     from ferembed.recognizer.shipped import load
 
     recognizer = load(unambiguous(run or DEFAULT))
@@ -33,7 +32,7 @@ def command(run: RunOrNone = None, port: Port = None, open_browser: Open = False
     try:
         with served(recognizer, port=port) as address:
             known = ", ".join(recognizer.classes_)
-            show(f"The page is at {address} and knows {known}. Ctrl-C ends it.")
+            print(f"The page is at {address} and knows {known}. Ctrl-C ends it.", flush=True)
             if open_browser:
                 webbrowser.open(address)
             threading.Event().wait()
