@@ -1,5 +1,6 @@
 """The page as ``ferembed app`` serves it and as it is used in a real browser."""
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from importlib import resources
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance
+
+from ferembed.app.serving import LARGEST_UPLOAD
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 pytest.importorskip("dlib", reason="dlib is not installed")
@@ -233,12 +236,19 @@ def test_nothing_overflows_and_all_is_reached_by_keyboard(page, width):
     page.chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def answer_to(address, **headers):
+def answer_to(address, body=None, **headers):
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, headers=headers)) as response:
+        with urllib.request.urlopen(urllib.request.Request(address, body, headers)) as response:
             return response.status
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def upload(address, content):
+    """The status of an upload of a file."""
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    return answer_to(f"{address}/gradio_api/upload", head + content + b"\r\n--x--\r\n", **kind)
 
 
 def test_other_pages_and_other_names_of_this_computer_are_refused(address):
@@ -254,13 +264,25 @@ def test_other_pages_and_other_names_of_this_computer_are_refused(address):
     assert policy.startswith("default-src 'self'")
 
 
+def test_a_file_that_was_not_uploaded_is_neither_read_nor_deleted(address, tmp_path):
+    file = shutil.copy(PORTRAIT, tmp_path)
+    asked = {"path": file, "orig_name": "portrait.jpg", "meta": {"_type": "gradio.FileData"}}
+    with urllib.request.urlopen(f"{address}/config") as response:
+        parts = json.load(response)
+    look = next(each for each in parts["dependencies"] if each["targets"][0][1] == "input")
+    question = json.dumps({"data": [asked, 100], "fn_index": look["id"], "session_hash": "x"}).encode()
+    assert answer_to(f"{address}/gradio_api/run/predict", question, **{"Content-Type": "application/json"}) == 500
+    assert os.path.exists(file)
+
+
+def test_an_upload_that_is_too_large_is_refused(address):
+    assert upload(address, b"x" * (LARGEST_UPLOAD + 1)) == 413
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_when_it_ends_no_file_is_left(how, tmp_path):
     with running(tmp_path) as (process, address):
-        body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nbytes\r\n--x--\r\n'
-        kind = {"Content-Type": "multipart/form-data; boundary=x"}
-        with urllib.request.urlopen(urllib.request.Request(f"{address}/gradio_api/upload", body, kind)) as response:
-            assert response.status == 200
+        assert upload(address, b"bytes") == 200
         assert [file.read_bytes() for file in tmp_path.rglob("a.png")] == [b"bytes"]
         process.send_signal(how)
         assert process.wait(PATIENCE) == 0

@@ -27,7 +27,7 @@ def command(run: RunOrNone = None, port: Port = None, open_browser: Open = False
     from ferembed.app import served
     from ferembed.recognizer.shipped import load
 
-    recognizer = load(unambiguous(run or DEFAULT))
+    recognizer = load(DEFAULT if run is None else unambiguous(run))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # its folder goes then, too
     try:
         with served(recognizer, port=port) as address:
