@@ -168,6 +168,16 @@ def test_a_photo_without_a_face_is_answered_with_what_to_try(page, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_face_is_unknown_where_the_answer_would_be_wrong_too_often(page, tmp_path):
+    singing().save(tmp_path / "singing.png")
+    page.give("photo-drop", tmp_path / "singing.png")
+    page.reads("#details .answer", "happy")
+    page.element("#error input[type=range]").send_keys(19 * "\ue012")
+    assert page.reads("#details .answer", "unknown") == "unknown"
+    assert "face 1: unknown" in page.element("#photo-picture img").get_attribute("alt")
+
+
+@pytest.mark.slow
 def test_of_several_faces_one_is_chosen_and_its_map_is_drawn(page, two_faces):
     page.give("photo-drop", two_faces)
     page.reads("#photo-face", "2 ")

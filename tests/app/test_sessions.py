@@ -140,7 +140,7 @@ def test_a_wrong_enrolment_changes_nothing(session, shared):
     session.offer([turned(0)])
     with pytest.raises(DataError, match="winking"):
         session.enrol("winking")
-    with pytest.raises(DataError, match="name of an expression"):
+    with pytest.raises(DataError, match="Name the expression first"):
         session.enrol("  ")
     assert session.recognizer is shared
     assert len(session.offered) == 1

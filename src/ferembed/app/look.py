@@ -63,6 +63,7 @@ def theme() -> Any:
         "button_large_text_weight": "500",
         "button_large_text_size": "*text_md",
         "button_large_padding": "*spacing_md",
+        "input_border_width": "1px",
     }
     return made.set(**plain, **light, **{name: value for name, value in dark.items() if hasattr(made, name)})
 

@@ -150,6 +150,8 @@ class Session:
         """
         if not self.offered:
             raise DataError("Give photos with a face first.")
+        if not label.strip():
+            raise DataError("Name the expression first.")
         own = copy.copy(self.recognizer)
         own.enroll(label, self.offered, save=False)
         self.recognizer, count, self.offered = own, len(self.offered), []

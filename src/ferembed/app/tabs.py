@@ -55,7 +55,15 @@ class PhotoTab:
             place.drop.input, self.look, [place.drop, self.error], outputs, self.without, preprocess=False, **drawn
         )
         ask.when(portrait.click, self.look_at_portrait, [self.error], outputs, self.without, **drawn)
-        ask.when(self.error.release, self.look_again, [self.error], outputs, self.without, **drawn)
+        ask.when(
+            self.error.change,
+            self.look_again,
+            [self.error],
+            outputs,
+            self.without,
+            trigger_mode="always_last",
+            show_progress="hidden",
+        )
         ask.when(place.chosen.input, self.choose, [place.chosen], outputs, self.without, show_progress="hidden")
         ask.when(self.button.click, self.explain, [place.chosen], [self.map], self.without_map)
 
@@ -172,7 +180,9 @@ class EnrolTab:
                     height=180,
                     elem_id="enrol-drop",
                 )
-                self.name = gr.Textbox(label="Name of the expression", max_length=40, elem_id="enrol-name")
+                self.name = gr.Textbox(
+                    label="Name of the expression", placeholder="wink", max_length=40, elem_id="enrol-name"
+                )
                 with gr.Row():
                     enrol = gr.Button("Enrol", variant="primary", elem_id="enrol")
                     forget = gr.Button("Forget what was enrolled", elem_id="forget")
