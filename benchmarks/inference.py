@@ -54,6 +54,8 @@ def main() -> None:
     add_int8(recognizer, faces.split("train"), validation)
     engines = {name: engine_for(recognizer.engine.files, name) for name in ENGINES}
     machine = describe()
+    if arguments.fer:
+        machine["command"] = machine["command"].replace(arguments.fer, "PYTHON")
     machine["versions"] |= {name: importlib.metadata.version(name) for name in ("onnxruntime", "dlib-bin")}
     record = {
         "machine": machine,

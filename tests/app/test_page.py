@@ -154,7 +154,7 @@ def test_a_file_that_is_no_image_is_told_in_one_sentence(page, tmp_path):
     (tmp_path / "notes.jpg").write_text("no image")
     page.give("photo-drop", tmp_path / "notes.jpg")
     text = page.reads("#photo-picture", "notes.jpg")
-    assert text == "notes.jpg is no image of a format that can be read."
+    assert text == "notes.jpg is no image of a format that can be read, such as JPEG or PNG."
     page.give("photo-drop", PORTRAIT)
     page.reads("#details .answer", "happy")
 
