@@ -34,7 +34,9 @@ MOUTH = (206, 132, 252, 182)
 @contextmanager
 def running(folder, *arguments):
     """The process of ``ferembed app``, whose temporary files go to a folder, and the address that it tells."""
-    code = "from ferembed.cli import main; main()"
+    # As in a terminal: what a shell starts in the background is deaf to Ctrl-C, and so are its children.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    code += "from ferembed.cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-u", "-c", code, "app", *arguments],
         stdout=subprocess.PIPE,
@@ -153,7 +155,7 @@ def test_an_uploaded_portrait_is_happy_and_nothing_of_it_is_kept_or_sent(page, f
 def test_a_file_that_is_no_image_is_told_in_one_sentence(page, tmp_path):
     (tmp_path / "notes.jpg").write_text("no image")
     page.give("photo-drop", tmp_path / "notes.jpg")
-    text = page.reads("#photo-picture", "notes.jpg")
+    text = page.reads("#photo-picture .say", "notes.jpg")
     assert text == "notes.jpg is no image of a format that can be read, such as JPEG or PNG."
     page.give("photo-drop", PORTRAIT)
     page.reads("#details .answer", "happy")
