@@ -31,7 +31,7 @@ clean:
 .venv/installed: pyproject.toml
 	@echo "Installing the library with PyTorch into .venv: about 6 GB, three to ten minutes, once."
 	@$(PYTHON) -m venv .venv
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[faces,onnx]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed

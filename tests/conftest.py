@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from filelock import FileLock
+from PIL import Image
 
+import ferembed
 from ferembed.data import FaceDataset, drawn_faces
 
 hypothesis.settings.register_profile("everywhere", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("everywhere")
 
+PORTRAIT = Path(ferembed.__file__).parent / "cli" / "portrait.jpg"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -54,6 +59,30 @@ def fer2013_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drawn() -> FaceDataset:
     """350 drawn faces, 50 of each class."""
     return drawn_faces(350)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Image.Image:
+    """The photo that ships: one face, which is happy."""
+    with Image.open(PORTRAIT) as opened:
+        return opened.convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser without a window, for the pages of one module."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("no chromium with chromedriver is installed (Debian: apt-get install chromium chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--window-size=1200,1000"):
+        options.add_argument(argument)
+    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield chrome
+    chrome.quit()
 
 
 @pytest.fixture

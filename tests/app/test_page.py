@@ -18,9 +18,6 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from ferembed.app.serving import LARGEST_UPLOAD
 
-pytest.importorskip("gradio", reason="gradio is not installed")
-pytest.importorskip("dlib", reason="dlib is not installed")
-
 pytestmark = pytest.mark.processes
 
 PATIENCE = 120
@@ -62,22 +59,6 @@ def address(folder):
         yield address
 
 
-@pytest.fixture(scope="module")
-def chrome():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no chromium with chromedriver is installed (Debian: apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--window-size=1200,1200"):
-        options.add_argument(argument)
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
-
-
 class Page:
     """The page in a browser, as a user sees it."""
 
@@ -117,8 +98,8 @@ class Page:
 
 
 @pytest.fixture
-def page(chrome, address):
-    return Page(chrome, address)
+def page(browser, address):
+    return Page(browser, address)
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,6 @@ from ferembed.app.sessions import MOST_ENROLLED, MOST_QUESTIONS, MOST_SESSIONS, 
 from ferembed.app.uploads import FOLDER, private_uploads, taken
 from ferembed.faces.detectors import ENOUGH_PIXELS
 
-pytest.importorskip("dlib", reason="dlib is not installed")
-
 PORTRAIT = resources.files("ferembed.cli").joinpath("portrait.jpg").read_bytes()
 
 

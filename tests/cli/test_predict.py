@@ -57,12 +57,6 @@ def as_table(*arguments, code=0):
 
 
 @pytest.fixture(scope="module")
-def portrait():
-    with Image.open(PORTRAIT) as opened:
-        return opened.convert("RGB")
-
-
-@pytest.fixture(scope="module")
 def head(portrait):
     return portrait.crop((120, 10, 340, 240))
 

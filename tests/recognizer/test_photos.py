@@ -25,12 +25,6 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def portrait():
-    with Image.open(PORTRAIT) as opened:
-        return opened.convert("RGB")
-
-
-@pytest.fixture(scope="module")
 def group(portrait):
     """Four heads from left to right at several heights and sizes, the last cut off by the edge."""
     head = portrait.crop((120, 10, 340, 240))

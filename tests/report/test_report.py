@@ -1,7 +1,6 @@
 """Reports as files, and as they are seen and clicked in a real browser."""
 
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,22 +67,6 @@ def report(runs):
 def comparison(runs):
     path = runs[0].parent / "comparison.html"
     return path, write_comparison(*runs, FACES, path, split="test", resamples=50)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("no chromium with chromedriver is installed (Debian: apt-get install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--window-size=1200,1000"):
-        options.add_argument(argument)
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
 
 
 def text(path):

@@ -43,8 +43,8 @@ def command(run: Run, file: File = None, int8: Int8 = None, classes: Classes = N
         faces = faces_for(recognizer.engine, int8, classes)
         found = add_int8(recognizer, faces.split("train"), faces.split("validation"))
         show(
-            f"{INT8}: ranges of {RANGED} training faces at most; the k-NN names {found.int8:.2%} of {found.faces:,} "
-            f"validation faces rightly, in floats {found.floats:.2%}"
+            f"{INT8}: ranges of {RANGED} training faces at most; the k-NN before its calibration names "
+            f"{found.int8:.2%} of {found.faces:,} validation faces rightly, in floats {found.floats:.2%}"
         )
     if file is None:
         recognizer.save(run)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +33,11 @@ class Found(NamedTuple):
     the right one."""
 
 
-Find = Callable[[NDArray[np.uint8]], "Found | tuple[Any, Any, Any]"]
-"""What finds faces: takes RGB pixels (h, w, 3), gives boxes, scores and landmarks or None."""
+class Find(Protocol):
+    """What finds faces, such as a function."""
+
+    def __call__(self, image: NDArray[np.uint8], /) -> Found | tuple[Any, Any, Any]:
+        """Boxes, scores, and landmarks or None, of the faces of RGB pixels (h, w, 3)."""
 
 
 @dataclass(frozen=True)

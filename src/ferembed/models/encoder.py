@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ferembed.models.files import Configured
+
 MEAN, STD = 0.5, 0.25
 """Every image is shifted and scaled by these before the backbone sees it."""
 
@@ -65,7 +67,7 @@ def _first_convolution(backbone: nn.Module) -> str:
     )
 
 
-class Encoder(nn.Module):
+class Encoder(Configured, nn.Module):
     """A timm backbone and a linear embedding head; its outputs lie on the unit sphere.
 
     Parameters
@@ -125,18 +127,6 @@ class Encoder(nn.Module):
             small_stem(self.backbone, **_STEMS[stem])
         self._narrow = any(_narrow(each) for each in self.backbone.modules())
         self.head = nn.Linear(_feature_dim(self.backbone, channels, image_size), embedding_dim)
-
-    @property
-    def embedding_dim(self) -> int:
-        return int(self.config["embedding_dim"])
-
-    @property
-    def image_size(self) -> int:
-        return int(self.config["image_size"])
-
-    @property
-    def channels(self) -> int:
-        return int(self.config["channels"])
 
     @property
     def memory_format(self) -> torch.memory_format:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ferembed.models.files import EncoderFiles
+from ferembed.models.files import Configured, EncoderFiles
 
 if TYPE_CHECKING:
     from ferembed.models.encoder import Encoder
@@ -24,25 +24,8 @@ _AT_ONCE = 16
 """Faces a call of ONNX Runtime: more only leave the processor's cache."""
 
 
-class Engine(ABC):
+class Engine(Configured, ABC):
     """An encoder that takes and gives arrays."""
-
-    config: dict[str, Any]
-
-    @property
-    def image_size(self) -> int:
-        """Side of the square input in pixels."""
-        return int(self.config["image_size"])
-
-    @property
-    def channels(self) -> int:
-        """1 for grey, 3 for RGB."""
-        return int(self.config["channels"])
-
-    @property
-    def embedding_dim(self) -> int:
-        """Length ``d`` of an embedding."""
-        return int(self.config["embedding_dim"])
 
     @property
     @abstractmethod
@@ -165,7 +148,7 @@ def _open(files: EncoderFiles, int8: bool) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or len(_cores()))
+    options.intra_op_num_threads = _threads()
     if int8:
         assert files.int8 is not None
         return onnxruntime.InferenceSession(files.int8.model, options, providers=["CPUExecutionProvider"])
@@ -175,5 +158,8 @@ def _open(files: EncoderFiles, int8: bool) -> Any:
     return onnxruntime.InferenceSession(files.graph.model, options, providers=["CPUExecutionProvider"])
 
 
-def _cores() -> set[int]:
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+def _threads() -> int:
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # a list is of nested teams
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -64,6 +64,27 @@ class Int8(NamedTuple):
         return self._replace(model=bytes(whole + rest), is_bare=False)
 
 
+class Configured:
+    """What the arguments of an encoder say of the faces that it takes and the embeddings that it makes."""
+
+    config: dict[str, Any]
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square input in pixels."""
+        return int(self.config["image_size"])
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return int(self.config["channels"])
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length ``d`` of an embedding."""
+        return int(self.config["embedding_dim"])
+
+
 @dataclass(frozen=True)
 class EncoderFiles:
     """All that an encoder is made of."""
