@@ -219,7 +219,13 @@ def precision_of(name: str, *, on_gpu: bool) -> Any:
         return fixed[name]
     if on_gpu:
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
-    return "bf16-mixed" if torch.cpu.get_capabilities().get("amx_bf16") else "32-true"
+    return "bf16-mixed" if multiplies_bfloat16() else "32-true"
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware: with AMX, or with AVX-512's own instructions for it."""
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
 
 
 @contextmanager
