@@ -16,23 +16,21 @@ import argparse
 import copy
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import Callback
 from machine import describe
+from timing import BLOCK, clock, pairwise, seconds_a_step, step_of, summary, timer
 
 import ferembed as fe
-from ferembed.losses import Outputs
 from ferembed.storage import write_json, write_text
 from ferembed.training import fit
 from ferembed.training.face_data import FaceBatch
-from ferembed.training.module import MetricLearner, make_optimizer
+from ferembed.training.module import MetricLearner
 
 CROSS_ENTROPY = {"name": "cross_entropy", "label_smoothing": 0.1}
 METRICS: dict[str, list[Any]] = {
@@ -44,66 +42,14 @@ METRICS: dict[str, list[Any]] = {
     "proxy_anchor": [CROSS_ENTROPY, "proxy_anchor"],
     "arcface": [CROSS_ENTROPY, "arcface"],
 }
-BLOCK = 5
-
-
-def clock() -> float:
-    """Seconds: of this process's own work where it has one thread, else of the day."""
-    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
-
-
-def step_of(learner: MetricLearner, precision: str) -> Callable[[FaceBatch], None]:
-    """One step of training without Lightning: forward, losses, backward, optimiser."""
-    optimizer = make_optimizer(learner, learner.recipe.optimizer)
-    learner.train()
-    half = "bf16" in precision
-
-    def step(batch: FaceBatch) -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            embeddings, logits, vote_logits = learner.network(batch.images)
-            total, _ = learner.loss(Outputs(embeddings, batch.labels, logits=logits, vote_logits=vote_logits))
-        optimizer.zero_grad()
-        total.backward()
-        optimizer.step()
-
-    return step
-
-
-def seconds_a_step(step: Callable[[FaceBatch], None], batches: Iterable[FaceBatch]) -> float:
-    times = []
-    for batch in batches:
-        start = clock()
-        step(batch)
-        times.append(clock() - start)
-    return median(times)
-
-
-def pairwise(one: Callable[[], float], other: Callable[[], float], rounds: int) -> dict[str, float]:
-    """Median seconds of two measurements taken in turn, and the median of their ratios, one over the other."""
-    return summary([(one(), other()) for _ in range(rounds + 1)][1:])
-
-
-def summary(pairs: list[tuple[float, float]]) -> dict[str, float]:
-    return {
-        "milliseconds": round(1000 * median(a for a, _ in pairs), 2),
-        "against_milliseconds": round(1000 * median(b for _, b in pairs), 2),
-        "ratio": round(median(a / b for a, b in pairs), 3),
-    }
 
 
 def cost_of_metrics(recipe: fe.Recipe, faces: fe.FaceDataset, rounds: int) -> dict[str, dict[str, float]]:
-    precision = fit.precision_of(recipe.precision, on_gpu=False)
-    size, generator = recipe.batches.size, torch.Generator().manual_seed(0)
-    rows = [torch.randint(len(faces), (size,), generator=generator) for _ in range(BLOCK)]
-    images, labels = torch.tensor(faces.images)[:, None], torch.tensor(faces.labels)
-    batches = [FaceBatch(images[r].float() / 255, labels[r], None) for r in rows]
-
-    def timer(losses: list[Any]) -> Callable[[], float]:
-        step = step_of(fit.make_learner(recipe.override({"losses": losses}), faces), precision)
-        return lambda: seconds_a_step(step, batches)
+    def timed(losses: list[Any]) -> Callable[[], float]:
+        return timer(recipe.override({"losses": losses}), faces)
 
     return {
-        name: pairwise(timer(losses), timer([CROSS_ENTROPY]), rounds)
+        name: pairwise(timed(losses), timed([CROSS_ENTROPY]), rounds)
         for name, losses in {"cross-entropy itself": [CROSS_ENTROPY], **METRICS}.items()
     }
 
@@ -154,7 +100,7 @@ def table(result: dict[str, Any]) -> str:
         "",
         f"`{result['command']}`, {result['cpus']} CPUs ({result['processor']}), recipe `{result['recipe']}`, "
         f"batches of {result['batch']}, {result['precision']}; medians of pairs taken in turn in one process. The "
-        f"processor has {'' if result['amx'] else 'no '}bfloat16 matrix units (AMX). Load of the machine meanwhile: "
+        f"processor {'multiplies' if result['bfloat16'] else 'does not multiply'} bfloat16 in hardware. Load: "
         f"{result['load']:.1f}; read the ratios, as the milliseconds of a busy machine are not those of a quiet one.",
         "",
         "| step | ms | against | ms | ratio |",
@@ -181,7 +127,7 @@ def main() -> None:
         "recipe": options.recipe,
         "batch": recipe.batches.size,
         "precision": fit.precision_of(recipe.precision, on_gpu=False),
-        "amx": bool(torch.cpu.get_capabilities().get("amx_bf16")),
+        "bfloat16": fit.multiplies_bfloat16(),
         "data_path": cost_of_data(recipe, faces, epochs=max(1, options.rounds * BLOCK // 20)),
         "metric_losses": cost_of_metrics(recipe, faces, options.rounds),
         "load": os.getloadavg()[0],

@@ -1,11 +1,12 @@
 """Measure the systems of the field side by side.
 
 python -m benchmarks.suite --budget smoke
-python -m benchmarks.suite --budget cpu --tables systems cost --rows 'systems/small.*' 'cost/small.*'
+python -m benchmarks.suite --budget cpu --only 'networks/small-*' 'systems/*'
 
-Every row has its own record in OUT/rows; one that is there, made from the same configuration, is not measured again, so
-that a suite that was cut off goes on. Tables and pictures are made of the records there are: what was not run is an
-empty cell.
+Every row has its own record in OUT/suite-BUDGET/rows; one that is there, made from the same configuration, is not
+measured again, so that a suite that was cut off goes on, within a training, too. What each network said of the
+validation images lies in OUT/suite-BUDGET/kept: of it figures, ensembles and pictures are made again without weights.
+Tables are made of the records there are: what was not run is an empty cell.
 """
 
 from __future__ import annotations
@@ -15,50 +16,68 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
+from benchmarks.suite import trainings
 from benchmarks.suite.bench import Bench
 from benchmarks.suite.budgets import BUDGETS
 from benchmarks.suite.document import write_document
-from benchmarks.suite.records import NotYet, Records, Row
+from benchmarks.suite.others import named_functions
+from benchmarks.suite.records import NotYet, Row
 from benchmarks.suite.tables import TABLES
 
 import ferembed as fe
+from ferembed.estimators.likelihood import quiet
 
 
+@quiet()
 def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     budget = BUDGETS[options.budget]
-    extra = {"n": budget.drawn} if budget.drawn else {}
-    bench = Bench(budget, fe.load_dataset(options.data or budget.data, **extra), options.runs / budget.name)
-    out = options.out / f"suite-{budget.name}"
-    records = Records(out / "rows")
-    every = {name: table.rows(bench) for name, table in TABLES.items()}
-    for row in chosen([row for name in options.tables for row in every[name]], options.rows):
-        if records.read(row) is not None:
-            print(f"{row.path}: kept", flush=True)
-            continue
-        try:
-            records.measure(row)
-            print(f"{row.path}: measured", flush=True)
-        except NotYet as reason:
-            print(f"{row.path}: left empty, since {reason}", flush=True)
-        write_document(bench, every, records, out, pictures=False)
-    write_document(bench, every, records, out, pictures=True)
+    faces = (
+        fe.drawn_faces(budget.drawn)
+        if budget.drawn and not options.data
+        else fe.load_dataset(options.data or budget.data)
+    )
+    folder = f"suite-{budget.name}"
+    bench = Bench(budget, faces, options.runs / folder, options.out / folder, named_functions(options.function))
+    tables = {trainings.TABLE: trainings, **TABLES}
+    check(options.only, [row for table in tables.values() for row in table.rows(bench)])
+    for table in tables.values():
+        # Rows are listed when their turn comes: what an ensemble is made of depends on what has been trained by then.
+        for row in table.rows(bench):
+            if any(fits(row, pattern) for pattern in options.only):
+                _measure(bench, row)
+        write_document(bench)
     return 0
 
 
-def chosen(rows: list[Row], patterns: list[str]) -> list[Row]:
-    """The rows whose paths fit a pattern.
+def _measure(bench: Bench, row: Row) -> None:
+    said = "kept"
+    if bench.records.read(row) is None:
+        try:
+            bench.records.measure(row)
+            said = "measured"
+        except NotYet as reason:
+            said = f"left empty, since {reason}"
+    print(f"{row.path}: {said}", flush=True)
+
+
+def fits(row: Row, pattern: str) -> bool:
+    """Whether a row is asked for, by its path or its name."""
+    return fnmatch(row.path, pattern) or fnmatch(row.name, pattern)
+
+
+def check(patterns: list[str], rows: list[Row]) -> None:
+    """Check that each pattern fits a row.
 
     Raises
     ------
     SystemExit
-        If a pattern fits none.
+        If one fits none.
     """
     for pattern in patterns:
-        if not any(fnmatch(row.path, pattern) for row in rows):
+        if not any(fits(row, pattern) for row in rows):
             names = "\n".join(row.path for row in rows)
-            raise SystemExit(f"no row of these tables fits {pattern!r}; the rows are\n{names}")
-    return [row for row in rows if any(fnmatch(row.path, pattern) for pattern in patterns)]
+            raise SystemExit(f"no row fits {pattern!r}; the rows are\n{names}")
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -66,10 +85,16 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         prog="python -m benchmarks.suite", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--budget", choices=BUDGETS, required=True)
-    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES), metavar="TABLE")
-    parser.add_argument("--rows", nargs="+", default=["*"], metavar="PATTERN", help="such as 'systems/small.*'")
+    parser.add_argument("--only", nargs="+", default=["*"], metavar="ROW", help="rows or patterns, such as 'small-ce*'")
+    parser.add_argument(
+        "--function",
+        action="append",
+        default=[],
+        metavar="NAME=MODULE:FUNCTION",
+        help="one more row: a function of grey images (n, h, w) that gives probabilities",
+    )
     parser.add_argument("--data", help="other data than the budget's: fer2013.csv, a folder, a manifest")
-    parser.add_argument("--runs", type=Path, default=Path("runs/suite"), help="folder of the trainings")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the trainings")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"), help="folder of the results")
     return parser.parse_args(arguments)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import timm
 from timm.models import register_model
+from timm.models.vgg import VGG
 from torch import Tensor, nn
+
+VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
+"""Channels of the convolutions, and max-pools between them (Simonyan and Zisserman 2015, configuration D)."""
 
 
 class KhanzadaCNN(nn.Module):
@@ -39,8 +42,10 @@ def khanzada_cnn(in_chans: int = 1, drop_rate: float = 0.5, **of_timm: Any) -> n
 
 
 @register_model  # type: ignore[untyped-decorator]
-def vgg16_48(in_chans: int = 1, **of_timm: Any) -> nn.Module:
+def vgg16_48(in_chans: int = 1, width: float = 1.0, **of_timm: Any) -> nn.Module:
     """timm's VGG16 with batch normalisation, its features averaged: its 7x7 classifier does not fit 48 pixels."""
-    network: nn.Module = timm.create_model("vgg16_bn", num_classes=0, in_chans=in_chans, mlp_ratio=1 / 4096)
+    channels = [each if isinstance(each, str) else int(each * width) for each in VGG16]
+    # What would lie between the features and a classifier is made small, since it is taken out again.
+    network: nn.Module = VGG(channels, num_classes=0, in_chans=in_chans, norm_layer=nn.BatchNorm2d, mlp_ratio=1 / 4096)
     network.pre_logits = nn.Identity()
     return network

@@ -1,152 +1,155 @@
-"""What all rows share: the divided faces, the trainings, and what each head answered."""
+"""What all rows share: the faces in their roles, the trainings, and what was kept of them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import benchmarks.suite.backbones  # noqa: F401  makes them known to timm
 import numpy as np
+from benchmarks.suite.answers import Halves
 from benchmarks.suite.budgets import Budget
-from benchmarks.suite.records import NotYet
-from benchmarks.suite.splits import Parts, SelectionSplit, TrainSplit, divide, selecting_faces, training_faces
+from benchmarks.suite.kept import Kept, ask
+from benchmarks.suite.others import Function
+from benchmarks.suite.records import NotYet, Records, Result, Row
+from benchmarks.suite.splits import SelectionSplit, TrainSplit, halves, selecting_faces, training_faces
 from benchmarks.suite.systems import recipe_for
-from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
 import ferembed as fe
-from ferembed.evaluation.plots.training import Curve, read_curves
-from ferembed.storage import atomic_path, write_json
-
-COST = "cost.json"
-
-Vectors = NDArray[np.float32]
+from ferembed.evaluation.plots.training import read_curves
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """One network to train."""
+    """One network to train, and what is asked of it."""
 
     name: str
     recipe: fe.Recipe
     train: TrainSplit
-    selection: SelectionSplit
+    validation: SelectionSplit
+    heads: tuple[str, ...]
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """What decides the trained network. Fields of the recipe at their defaults are left out, as new ones come."""
+        """What decides the answers. Fields of the recipe at their defaults are left out, as new ones come."""
         return {
-            "recipe": self.recipe.model_dump(mode="json", exclude_defaults=True),
+            "recipe": self.recipe.model_dump(mode="json", exclude_defaults=True, exclude={"description"}),
             "train": training_faces(self.train).fingerprint,
-            "selection": selecting_faces(self.selection).fingerprint,
+            "validation": selecting_faces(self.validation).fingerprint,
+            "heads": list(self.heads),
         }
-
-    @property
-    def folder(self) -> str:
-        """A name that no other configuration has."""
-        return f"{self.name}-{digest(self.config)}"
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """The faces, and the folder where trainings and answers are kept."""
+    """The faces, and where trainings and results lie."""
 
     budget: Budget
     faces: fe.FaceDataset
     runs: Path
+    out: Path
+    """Folder of the records and of what is kept."""
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    """Classifiers from elsewhere by name."""
+
+    @property
+    def records(self) -> Records:
+        """The records of the rows."""
+        return Records(self.out / "rows")
 
     @cached_property
-    def parts(self) -> Parts:
-        """The faces, divided."""
-        return divide(self.faces)
+    def train(self) -> TrainSplit:
+        """The faces that train."""
+        return TrainSplit(self.faces.split("train"))
 
     @cached_property
-    def data(self) -> str:
-        """A checksum of all faces."""
-        return self.faces.fingerprint
+    def validation(self) -> SelectionSplit:
+        """The faces that select; of them, by halves, those that are judged."""
+        return SelectionSplit(self.faces.split("validation"))
 
-    @cache  # noqa: B019  one bench lives as long as the suite
-    def training(self, system: str, objective: str) -> Training:
-        """A system's training on the whole training split."""
-        return self.training_on(system, objective, self.parts.train, self.parts.selection, "")
+    @cached_property
+    def halves(self) -> Halves:
+        """Both ways round to halve the validation split."""
+        return halves(self.train, self.validation)
+
+    @cached_property
+    def asked(self) -> fe.FaceDataset:
+        """The validation images that are not blank: the rows of what is kept."""
+        return selecting_faces(self.validation).without_blank()
+
+    @property
+    def classes(self) -> list[str]:
+        """The columns of all answers."""
+        return list(self.faces.classes)
+
+    def training(self, network: str, objective: str, heads: tuple[str, ...]) -> Training:
+        """A network's training on the whole training split."""
+        recipe = recipe_for(self.budget.recipe, network, objective, self.budget.epochs)
+        return Training(f"{network}-{objective}", recipe, self.train, self.validation, heads)
 
     def training_on(
-        self, system: str, objective: str, train: TrainSplit, selection: SelectionSplit, variant: str
+        self,
+        objective: str,
+        train: TrainSplit,
+        validation: SelectionSplit,
+        variant: str,
+        network: str,
+        heads: tuple[str, ...] = (),
     ) -> Training:
-        """A system's training on a variant of the splits."""
-        recipe = recipe_for(
-            self.budget.recipe,
-            system,
-            objective,
-            epochs=self.budget.epochs[system],
-            classes=len(training_faces(train).classes),
-        )
-        return Training("-".join(filter(None, (system, objective, variant))), recipe, train, selection)
+        """A training of fewer epochs on a variant of the splits."""
+        recipe = recipe_for(self.budget.recipe, network, objective, self.budget.fewer_epochs)
+        return Training(f"{network}-{objective}-{variant}", recipe, train, validation, heads)
 
+    @lru_cache(maxsize=1)  # noqa: B019  one bench lives as long as the suite
     def recognizer(self, training: Training) -> fe.Recognizer:
         """The recogniser of a training: read back, or trained; a training that was cut off goes on."""
-        folder = self.runs / training.folder
-        done = len(accuracy_curve(folder)[0])
-        started = time.monotonic(), time.process_time()
-        recognizer = fe.train(
-            training.recipe, training_faces(training.train), selecting_faces(training.selection), folder
-        )
-        epochs = len(accuracy_curve(folder)[0]) - done
-        if epochs:
-            seconds, cpu_seconds = time.monotonic() - started[0], time.process_time() - started[1]
-            write_json(folder / COST, {"seconds": seconds / epochs, "cpu_seconds": cpu_seconds / epochs})
-        return recognizer
+        train, validation = training_faces(training.train), selecting_faces(training.validation)
+        return fe.train(training.recipe, train, validation, self.runs / training.name)
 
-    def cost(self, training: Training) -> dict[str, float] | None:
-        """Seconds and processor seconds an epoch of a finished training; None where they were not taken."""
-        file = self.runs / training.folder / COST
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    def curve(self, training: Training) -> dict[str, list[float]]:
+        """Validation accuracy after epochs of a run: the better of its head's and its neighbours'."""
+        curves = read_curves(self.runs / training.name)
+        epochs, accuracy = curves["validation/knn_accuracy"]
+        better = np.maximum(accuracy, curves.get("validation/softmax_accuracy", (epochs, accuracy))[1])
+        return {"epochs": epochs.tolist(), "accuracy": better.tolist()}
 
-    @lru_cache(maxsize=1)  # noqa: B019  as above
-    def vectors(self, training: Training) -> tuple[fe.Recognizer, Vectors, Vectors]:
-        """The recogniser of a training, with its embeddings of the selection and the test images."""
+    def ask(self, training: Training, halves: Halves, *, embeddings: bool = False) -> Result:
+        """Train, ask the heads about the validation images, and keep their answers."""
         recognizer = self.recognizer(training)
-        selection = recognizer.encode(selecting_faces(training.selection).images)
-        return recognizer, selection, recognizer.encode(self.parts.test.images)
+        kept = ask(recognizer, training.heads, halves, self.asked)
+        self.keep(training.name, kept if embeddings else Kept(kept.scores))
+        parameters = sum(each.numel() for each in recognizer.encoder.parameters())
+        return {"epochs": training.recipe.epochs, "parameters": parameters, "curve": self.curve(training)}
 
-    def keep_answers(self, name: str, config: Mapping[str, Any], answers: Mapping[str, NDArray[Any]]) -> None:
-        """Keep what a head said of the selection and the test images, for ensembles."""
-        with atomic_path(self._answers(name, config)) as draft:
-            save_file({key: np.ascontiguousarray(value) for key, value in answers.items()}, draft)
+    def keep(self, name: str, kept: Kept) -> None:
+        """Keep answers."""
+        kept.write(self._file(name), self.asked)
 
-    def answers(self, name: str, config: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-        """What :meth:`keep_answers` kept.
+    def answers(self, row: Row) -> Kept:
+        """What a row that asks a network kept.
 
         Raises
         ------
         NotYet
-            If it has not.
+            If it has not been measured.
         """
-        file = self._answers(name, config)
-        if not file.is_file():
-            raise NotYet(f"{name} has not been run")
-        return load_file(file)
+        if self.records.read(row) is None:
+            raise NotYet(f"{row.path} has not been run")
+        return self.kept_of(row.name)
 
-    def _answers(self, name: str, config: Mapping[str, Any]) -> Path:
-        return self.runs / "answers" / f"{name}-{digest(config)}.safetensors"
+    def kept_of(self, name: str) -> Kept:
+        """What was kept under a name."""
+        return Kept.read(self._file(name), self.asked)
 
-
-def accuracy_curve(folder: Path) -> Curve:
-    """Accuracy on the selection split after each epoch of a run: the better of its head's and its neighbours' vote."""
-    try:
-        curves = read_curves(folder)
-    except FileNotFoundError:
-        return np.zeros(0), np.zeros(0)
-    epochs, accuracy = curves["validation/knn_accuracy"]
-    return epochs, np.maximum(accuracy, curves.get("validation/softmax_accuracy", (epochs, accuracy))[1])
+    def _file(self, name: str) -> Path:
+        return self.out / "kept" / f"{name}.safetensors"
 
 
 def digest(config: Mapping[str, Any]) -> str:
-    """Eight digits that stand for a configuration."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:8]
+    """Sixteen digits that stand for a configuration."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]

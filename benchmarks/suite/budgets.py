@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.suite.systems import SYSTEMS
+SHOTS = (1, 5, 10, 50)
+PROBE = "small"
+"""The network that is trained with every objective, and on variants of the training split."""
 
 
 @dataclass(frozen=True)
@@ -17,53 +18,33 @@ class Budget:
     """Path for :func:`ferembed.load_dataset`, or drawn."""
     recipe: str
     """The recipe whose optimiser and augmentation all trainings share."""
-    epochs: Mapping[str, int]
-    """Of each system."""
-    probe: str
-    """The system of the tables on imbalance, enrolment, label noise and k."""
-    ratios: tuple[int, ...]
+    networks: tuple[str, ...]
+    epochs: int
+    """Of every network and objective."""
+    fewer_epochs: int
+    """Of the trainings on variants of the training split: a third."""
+    ratios: tuple[int, ...] = (16, 100)
     """Imbalance: faces of the largest class for each of the smallest."""
-    noise: tuple[int, ...]
+    noise: tuple[int, ...] = (0, 20, 40)
     """Percentages of wrong training labels."""
-    strangers: tuple[str, ...]
+    strangers: tuple[str, ...] = ("disgust", "fear", "surprise")
     """Expressions that are held out, each in turn, and enrolled."""
-    draws: int
+    draws: int = 5
     """Random choices of the faces to enrol."""
+    timed: int = 5
+    """Of so many pairs of times a cost is the median, each of so many steps."""
     drawn: int = 0
     """Faces to draw."""
-    finished: tuple[str, ...] = ()
-    """Folders of runs that were trained in full, by other means than the suite's."""
 
 
-SHOTS = (1, 5, 10, 50)
-EVERY = ("disgust", "surprise", "fear", "happy", "sad", "angry", "neutral")
+NARROW = ("baseline", "small", "resnet18", "vgg16-half", "resnet50-half", "seresnet50-half")
+WHOLE = ("baseline", "small", "resnet18", "vgg16", "resnet50", "seresnet50")
 
 BUDGETS: dict[str, Budget] = {
     budget.name: budget
     for budget in (
-        Budget("smoke", "drawn", "drawn", dict.fromkeys(SYSTEMS, 1), "baseline", (16,), (0, 40), EVERY[:1], 1, 700),
-        Budget(
-            "cpu",
-            "data/fer2013.csv",
-            "quick",
-            {"baseline": 4, "small": 4, "resnet18": 3, "vgg16": 3, "resnet50": 3, "seresnet50": 3},
-            "baseline",
-            (16, 50, 100),
-            (0, 10, 20, 40),
-            EVERY[:2],
-            3,
-            finished=("runs/small", "runs/small-mixup"),
-        ),
-        Budget(
-            "full",
-            "data/fer2013.csv",
-            "small",
-            dict.fromkeys(SYSTEMS, 80),
-            "small",
-            (16, 50, 100),
-            (0, 10, 20, 40),
-            EVERY,
-            5,
-        ),
+        Budget("smoke", "drawn", "drawn", NARROW, 1, 1, (16,), (0, 40), ("disgust",), 1, timed=1, drawn=500),
+        Budget("cpu", "data/fer2013.csv", "small", NARROW, 40, 13),
+        Budget("full", "data/fer2013.csv", "small", WHOLE, 80, 27),
     )
 }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from benchmarks.machine import describe
+from benchmarks.suite import trainings
 from benchmarks.suite.bench import Bench
-from benchmarks.suite.records import Records, Row, device
+from benchmarks.suite.records import device
 from benchmarks.suite.tables import TABLES
 from benchmarks.suite.tables.common import Results
 
@@ -15,31 +13,34 @@ from ferembed.evaluation import save_figure
 from ferembed.storage import write_text
 
 
-def write_document(
-    bench: Bench, every: Mapping[str, list[Row]], records: Records, out: Path, *, pictures: bool
-) -> None:
-    """Write ``tables.md`` and, if asked for, a picture of each table that has a result."""
-    results = {row.path: found for rows in every.values() for row in rows if (found := records.read(row)) is not None}
-    lines = _opening(bench, every, results)
+def write_document(bench: Bench) -> None:
+    """Write ``tables.md`` and a picture of each table that has a result."""
+    every = {name: table.rows(bench) for name, table in {trainings.TABLE: trainings, **TABLES}.items()}
+    results = {
+        row.path: found for rows in every.values() for row in rows if (found := bench.records.read(row)) is not None
+    }
+    lines = _opening(bench, sum(map(len, every.values())), results)
     for name, table in TABLES.items():
         lines += ["", f"## {table.TITLE}", "", *table.lines(bench, every[name], results)]
         if any(row.path in results for row in every[name]):
             lines += ["", f"![{table.TITLE}]({name}.png)"]
-            if pictures:
-                save_figure(table.picture(bench, every[name], results), out / f"{name}.png")
-    write_text(out / "tables.md", "\n".join(lines) + "\n")
+            save_figure(table.picture(bench, every[name], results), bench.out / f"{name}.png")
+    write_text(bench.out / "tables.md", "\n".join(lines) + "\n")
 
 
-def _opening(bench: Bench, every: Mapping[str, list[Row]], results: Results) -> list[str]:
-    machine, total = describe(), sum(map(len, every.values()))
-    budget, test = bench.budget, bench.parts.test
+def _opening(bench: Bench, total: int, results: Results) -> list[str]:
+    machine, budget = describe(), bench.budget
+    judged = [half.judged for half in bench.halves]
+    fresh = sum(each.fresh for each in judged)
     return [
         f"# Benchmark suite, budget {budget.name}",
         "",
         f"`python -m benchmarks.suite --budget {budget.name}`: {len(results)} of {total} rows measured; an empty cell "
-        f"was not run. {machine['cpus']} CPUs ({machine['processor']}), {device()}.",
+        f"was not run. Tables made on {machine['cpus']} CPUs ({machine['processor']}), {device()}; each row's record "
+        "in `rows/` says where it was measured.",
         "",
-        f"Of {bench.faces.source}, {bench.parts.said}; {test.fresh} of the {len(test)} test images have no copy, "
-        "identical or known to show the same photo, among the others. Nothing was selected on the test split, "
-        "but for the runs trained in full, as their table says.",
+        f"Of {bench.faces.source}, the training split trains ({len(bench.train.faces)} faces), and the validation "
+        f"split selects and is judged ({sum(map(len, judged))} that are not blank; {fresh} of them have no copy, "
+        "identical or known to show the same photo, in the training split): each half selects for the other. The test "
+        "split is not looked at.",
     ]

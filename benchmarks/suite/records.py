@@ -26,7 +26,6 @@ class Row:
     """Something to measure."""
 
     table: str
-    """Letter of the table."""
     name: str
     config: Mapping[str, Any]
     """JSON values that decide the result: a record made from others is measured again."""

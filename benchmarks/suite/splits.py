@@ -1,10 +1,10 @@
-"""Who may see what: the parts of a data set as three types, so that nothing that selects can be given the test."""
+"""Who may see what: roles of faces as types, so that nothing that selects can be given a test split."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,51 +12,69 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from ferembed import FaceDataset, Metrics, evaluate_probabilities
 from ferembed.data.known import near_copies, photo_groups
-from ferembed.evaluation import auroc
+from ferembed.evaluation import auroc, compare_probabilities
 
 RESAMPLES = 1000
-CARVED = 10
-"""One in so many training faces selects where the test split would otherwise have to."""
 
 Floats = NDArray[np.floating[Any]]
+Rows = NDArray[np.int64]
 
 
 class SplitError(TypeError):
-    """A split was given where another kind belongs."""
+    """Faces of a split were given where another belongs."""
 
 
 @dataclass(frozen=True, eq=False)
-class TrainSplit:
+class _Role:
+    faces: FaceDataset
+    _split: ClassVar[str]
+    _does: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        others = sorted(set(self.faces.splits.tolist()) - {self._split})
+        if others:
+            raise SplitError(f"{self._does}; some of these faces are of the split {' and '.join(others)}.")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainSplit(_Role):
     """Faces that train networks and stand in galleries."""
 
-    faces: FaceDataset
+    _split = "train"
+    _does = "only the split train trains"
 
 
 @dataclass(frozen=True, eq=False)
-class SelectionSplit:
+class SelectionSplit(_Role):
     """Faces that choose epochs, k and temperatures, calibrate, and weigh votes."""
 
-    faces: FaceDataset
+    _split = "validation"
+    _does = "only the split validation selects, since a test that selected is no test"
 
 
-class TestSplit:
-    """Faces that are only judged: anyone may ask about the images, and nothing but :meth:`judge` sees the labels.
+class JudgedSplit:
+    """Faces that are only judged: anyone may ask about the images, and nothing but the figures sees the labels.
 
     Parameters
     ----------
     faces : FaceDataset
-    seen : FaceDataset
-        All faces that train or select: a test face is fresh if none of them is identical or known to show its photo.
+    train : TrainSplit
+        A face is fresh if none of these is identical or known to show its photo.
+    selecting : SelectionSplit
+        What selects for these faces.
+
+    Raises
+    ------
+    SplitError
+        If a face also trains or selects.
     """
 
-    __test__ = False  # for pytest
-
-    def __init__(self, faces: FaceDataset, seen: FaceDataset) -> None:
-        if np.isin(faces.ids, seen.ids).any():
-            raise SplitError("a face of the test split also trains or selects: the splits must be disjoint.")
+    def __init__(self, faces: FaceDataset, train: TrainSplit, selecting: SelectionSplit) -> None:
+        seen = train.faces
+        if np.isin(faces.ids, np.concatenate([seen.ids, selecting.faces.ids])).any():
+            raise SplitError("a judged face also trains or selects: the splits must be disjoint.")
         self.__faces = faces
-        copied = np.isin(faces.pixel_hashes, seen.pixel_hashes) | near_copies(faces.hashes, seen.hashes)
-        self.__fresh = ~copied
+        self.__fresh = ~(np.isin(faces.pixel_hashes, seen.pixel_hashes) | near_copies(faces.hashes, seen.hashes))
 
     def __len__(self) -> int:
         return len(self.__faces)
@@ -68,79 +86,79 @@ class TestSplit:
 
     @property
     def fresh(self) -> int:
-        """Number of faces without a copy among those that train or select."""
+        """Number of faces without a copy among those that train."""
         return int(self.__fresh.sum())
 
-    def judge(self, proba: Floats, classes: Sequence[str], *, resamples: int = RESAMPLES) -> dict[str, Any]:
-        """Figures of probabilities (n, c) over all images, and over the fresh ones; JSON values."""
-        return self.judge_all([(self, proba)], classes, resamples=resamples)
+    @staticmethod
+    def judge(asked: Asked, classes: Sequence[str], *, resamples: int = RESAMPLES) -> dict[str, Any]:
+        """Figures over all images of several splits as if they were one, and over the fresh ones; JSON values."""
+        names, fresh = JudgedSplit.__labels(asked)
+        proba = np.concatenate([said for _, said in asked])
+        return {
+            title: _figures(evaluate_probabilities(names[rows], proba[rows], classes, resamples=resamples))
+            for title, rows in _both(fresh)
+        }
 
     @staticmethod
-    def judge_all(
-        asked: Sequence[tuple[TestSplit, Floats]], classes: Sequence[str], *, resamples: int = RESAMPLES
-    ) -> dict[str, Any]:
-        """The same figures over several test splits, each with its own probabilities, as if they were one."""
-        names = np.concatenate([np.array(each.__faces.classes)[each.__faces.labels] for each, _ in asked])
-        proba = np.concatenate([said for _, said in asked])
-        fresh = np.concatenate([each.__fresh for each, _ in asked])
-        return {
-            "all_images": _figures(evaluate_probabilities(names, proba, classes, resamples=resamples)),
-            "without_copies": _figures(
-                evaluate_probabilities(names[fresh], proba[fresh], classes, resamples=resamples)
-            ),
-        }
+    def compare(first: Asked, second: Asked, classes: Sequence[str]) -> dict[str, Any]:
+        """The second's accuracy less the first's, over all images and over the fresh ones, with McNemar's test."""
+        names, fresh = JudgedSplit.__labels(first)
+        one, two = (np.concatenate([said for _, said in asked]) for asked in (first, second))
+        found = {}
+        for title, rows in _both(fresh):
+            paired = compare_probabilities(names[rows], one[rows], two[rows], classes, resamples=1)
+            test = paired.mcnemar
+            found[title] = {
+                "difference": paired.differences["accuracy"].difference,
+                "interval": paired.differences["accuracy"].interval,
+                "balanced_difference": paired.differences["balanced_accuracy"].difference,
+                "balanced_interval": paired.differences["balanced_accuracy"].interval,
+                "mcnemar": {"only_first": test.only_first, "only_second": test.only_second, "p": test.p_value},
+            }
+        return found
 
     def judge_score(self, scores: Floats, name: str) -> float:
         """How well a score (n,) tells the faces of one expression from the others: area under the ROC curve."""
         of_it = self.__faces.labels == self.__faces.classes.index(name)
         return auroc(scores[of_it], scores[~of_it])
 
+    @staticmethod
+    def __labels(asked: Asked) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        names = [np.array(each.__faces.classes)[each.__faces.labels] for each, _ in asked]
+        return np.concatenate(names), np.concatenate([each.__fresh for each, _ in asked])
+
+
+Asked = Sequence[tuple[JudgedSplit, Floats]]
+"""Splits, each with probabilities (n, c) of its images."""
+
+
+def _both(fresh: NDArray[np.bool_]) -> list[tuple[str, Rows]]:
+    return [("all_images", np.arange(len(fresh))), ("without_copies", np.flatnonzero(fresh))]
+
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """A data set, divided."""
+class Half:
+    """Half of the validation split selects for the other, which is judged."""
 
-    train: TrainSplit
     selection: SelectionSplit
-    test: TestSplit
-    said: str
-    """How, in a sentence for the tables."""
+    judged: JudgedSplit
+    selecting: Rows
+    """Which rows of the validation split, without blank images, select."""
+    asked: Rows
+    """Which are judged."""
 
 
-def divide(faces: FaceDataset) -> Parts:
-    """Training, selection and test of a data set.
-
-    Where there is no test split, as in a FER2013 without PrivateTest, the validation split is the test, and a tenth of
-    the training faces selects, no photo on both sides.
-    """
-    faces = faces.subset(~faces.blank | (faces.splits != "train"))
-    train = faces.split("train")
-    if "test" in faces.split_names:
-        selection, test = faces.split("validation").without_blank(), faces.split("test")
-        said = "the training split trains, the validation split selects, the test split is judged"
-    else:
-        folds = StratifiedGroupKFold(CARVED, shuffle=True, random_state=0)
-        kept, carved = next(folds.split(train.labels, train.labels, photo_groups(train.hashes)))
-        train, selection, test = train.subset(kept), train.subset(carved), faces.split("validation")
-        said = (
-            "nine tenths of the training split train, one tenth, sharing no known photo with them, selects, "
-            "and the validation split is judged as a test"
-        )
-    seen = faces.subset(np.isin(faces.ids, np.concatenate([train.ids, selection.ids])))
-    counts = f" ({len(train)}, {len(selection)} and {len(test)} faces)"
-    return Parts(TrainSplit(train), SelectionSplit(selection), TestSplit(test, seen), said + counts)
-
-
-def halves(faces: FaceDataset) -> list[tuple[SelectionSplit, TestSplit]]:
-    """The validation split halved, no photo in both halves: each half selects for the other, which is judged."""
-    train, validation = faces.split("train"), faces.split("validation").without_blank()
+def halves(train: TrainSplit, validation: SelectionSplit) -> tuple[Half, Half]:
+    """Both ways round to halve the validation split, no photo in both halves."""
+    faces = validation.faces.without_blank()
     folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
-    divided = [rows for _, rows in folds.split(validation.labels, validation.labels, photo_groups(validation.hashes))]
-    found = []
-    for selecting, judged in (divided, divided[::-1]):
-        seen = faces.subset(np.isin(faces.ids, np.concatenate([train.ids, validation.ids[selecting]])))
-        found.append((SelectionSplit(validation.subset(selecting)), TestSplit(validation.subset(judged), seen)))
-    return found
+    first, second = (rows for _, rows in folds.split(faces.labels, faces.labels, photo_groups(faces.hashes)))
+
+    def half(selecting: Rows, asked: Rows) -> Half:
+        selection = SelectionSplit(faces.subset(selecting))
+        return Half(selection, JudgedSplit(faces.subset(asked), train, selection), selecting, asked)
+
+    return half(first, second), half(second, first)
 
 
 def training_faces(part: TrainSplit) -> FaceDataset:

@@ -1,84 +1,80 @@
-"""The systems: a backbone with a stem for 48 pixels, and what it learns from."""
+"""What is trained: a network with a stem for 48 pixels, and what it learns from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from ferembed import Recipe
 
 
 @dataclass(frozen=True)
-class System:
-    """A network."""
+class Network:
+    """A backbone."""
 
-    encoder: Mapping[str, Any]
-    """Changes to the recipe's encoder."""
+    backbone: str
+    args: Mapping[str, Any]
+    """Further arguments of the backbone."""
+    stem: Literal["standard", "small-pool"] = "small-pool"
     pace: float = 1.0
     """Factor of the recipe's learning rate."""
-    args: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of the backbone."""
 
 
-SYSTEMS: dict[str, System] = {
-    "baseline": System({"backbone": "khanzada_cnn", "stem": "standard"}),
-    "small": System({"backbone": "resnet18", "stem": "small-pool"}, args={"channels": [32, 64, 128, 256]}),
-    "resnet18": System({"backbone": "resnet18", "stem": "small-pool"}, 0.5),
-    "vgg16": System({"backbone": "vgg16_48", "stem": "standard"}, 0.25),
-    "resnet50": System({"backbone": "resnet50", "stem": "small-pool"}, 0.25),
-    "seresnet50": System({"backbone": "seresnet50", "stem": "small-pool"}, 0.25),
+HALF = {"channels": [32, 64, 128, 256]}
+
+NETWORKS: dict[str, Network] = {
+    "baseline": Network("khanzada_cnn", {}, "standard"),
+    "small": Network("resnet18", HALF),
+    "resnet18": Network("resnet18", {}, pace=0.5),
+    "vgg16-half": Network("vgg16_48", {"width": 0.5}, "standard", 0.25),
+    "vgg16": Network("vgg16_48", {}, "standard", 0.25),
+    "resnet50-half": Network("resnet50", HALF, pace=0.5),
+    "resnet50": Network("resnet50", {}, pace=0.5),
+    "seresnet50-half": Network("seresnet50", HALF, pace=0.5),
+    "seresnet50": Network("seresnet50", {}, pace=0.5),
 }
-"""From the cheapest to the dearest."""
-
-SMOOTHED = {"name": "cross_entropy", "label_smoothing": 0.1}
-
-
-def _natural(size: int, classes: int) -> dict[str, Any]:
-    return {"kind": "natural", "size": size}
-
-
-def _pairs(size: int, classes: int) -> dict[str, Any]:
-    return {"kind": "pairs", "size": size}
-
-
-def _balanced(size: int, classes: int) -> dict[str, Any]:
-    return {"kind": "class_balanced", "classes_per_batch": classes, "images_per_class": size // classes}
+"""From the cheapest to the dearest, the narrow ones before the whole."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What a network learns, and the rows of table (a) that are read off it."""
+    """What a network learns."""
 
+    said: str
     losses: tuple[Any, ...]
-    batches: Callable[[int, int], dict[str, Any]]
-    heads: tuple[str, ...]
+    batches: Literal["natural", "class_balanced"] = "natural"
 
+
+SMOOTHED = {"name": "cross_entropy", "label_smoothing": 0.1}
+HARD = {"name": "triplet", "weight": 0.5, "margin": 0.2, "miner": {"name": "hard", "warm_up": 500}}
+PAIRS = {"name": "contrastive", "pairs": "batch"}
 
 OBJECTIVES: dict[str, Objective] = {
-    "softmax": Objective((SMOOTHED,), _natural, ("softmax", "linear-svc")),
+    "ce": Objective("cross-entropy", (SMOOTHED,)),
+    "ce-supcon": Objective("cross-entropy + SupCon", (SMOOTHED, {"name": "supcon", "weight": 0.5, "temperature": 0.1})),
+    "ce-contrastive": Objective("cross-entropy + Siamese pairs", (SMOOTHED, PAIRS)),
+    "contrastive": Objective("Siamese pairs", (PAIRS,), "class_balanced"),
+    "ce-triplet": Objective("cross-entropy + triplets", (SMOOTHED, HARD)),
+    "triplet": Objective("triplets", (HARD,), "class_balanced"),
+    "ce-hinge": Objective("cross-entropy + squared hinge", (SMOOTHED, {"name": "squared_hinge", "weight": 0.25})),
+    "hinge": Objective("squared hinge", ("squared_hinge",)),
     # Not smoothed: weights would multiply what smoothing gives the rare classes, too, until nothing else is learnt.
-    "weighted": Objective(({"name": "cross_entropy", "class_weights": "balanced"},), _natural, ()),
-    "hinge": Objective(("squared_hinge",), _natural, ("svm",)),
-    "siamese": Objective(("contrastive",), _pairs, ("knn",)),
-    "contrastive": Objective(({"name": "contrastive", "pairs": "batch"},), _balanced, ("knn",)),
-    "triplet": Objective(("triplet",), _balanced, ("knn",)),
-    "supcon": Objective(("supcon",), _balanced, ("knn",)),
-    "joint": Objective((SMOOTHED, {"name": "supcon", "weight": 0.5}), _natural, ("softmax", "knn", "vote")),
+    "weighted-ce": Objective("class-weighted cross-entropy", ({"name": "cross_entropy", "class_weights": "balanced"},)),
+    "balanced-ce": Objective("balanced softmax", ("balanced_softmax",)),
 }
 
 
-def recipe_for(base: str, system: str, objective: str, *, epochs: int, classes: int) -> Recipe:
-    """The recipe of a system's training: the base recipe's optimiser and augmentation, and nothing else of it."""
-    recipe, network, learnt = Recipe.named(base), SYSTEMS[system], OBJECTIVES[objective]
+def recipe_for(base: str, network: str, objective: str, epochs: int) -> Recipe:
+    """The recipe of a training: the base recipe's optimiser and augmentation, and nothing else of it."""
+    recipe, built, learnt = Recipe.named(base), NETWORKS[network], OBJECTIVES[objective]
     return recipe.override(
         {
-            "description": f"{system}, {objective}",
+            "description": f"{network}, {learnt.said}",
             "epochs": epochs,
-            "encoder": {**network.encoder, "backbone_args": dict(network.args)},
+            "encoder": {"backbone": built.backbone, "stem": built.stem, "backbone_args": dict(built.args)},
             "losses": list(learnt.losses),
-            "batches": learnt.batches(recipe.batches.size, classes),
-            "optimizer.lr": recipe.optimizer.lr * network.pace,
-            "validate_every": 1,
+            "batches.kind": learnt.batches,
+            "optimizer.lr": recipe.optimizer.lr * built.pace,
         }
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from benchmarks.suite.splits import SelectionSplit, TrainSplit
+from benchmarks.suite.splits import Half, SelectionSplit, TrainSplit
 from numpy.typing import NDArray
 
 from ferembed import FaceDataset
@@ -17,13 +17,13 @@ Part = TypeVar("Part", TrainSplit, SelectionSplit)
 def long_tailed(part: Part, ratio: int) -> Part:
     """A subset whose class counts fall geometrically, in the order of the classes' own, from the largest class to the
     smallest, which has ``ratio`` times fewer faces; as large as the rarest class allows."""
-    faces = part.faces
-    counts = np.bincount(faces.labels, minlength=len(faces.classes))
-    shares = float(ratio) ** (-np.argsort(np.argsort(-counts, kind="stable")) / (len(counts) - 1))
-    wanted = np.maximum(np.floor(shares * (counts / shares).min() + 1e-9), 1).astype(int)
-    order = np.random.default_rng(ratio).permutation(len(faces))
-    place = _place_in_class(faces.labels[order])
-    return type(part)(faces.subset(np.sort(order[place < wanted[faces.labels[order]]])))
+    return type(part)(part.faces.subset(_tail(part.faces, ratio)))
+
+
+def long_tailed_half(half: Half, ratio: int) -> Half:
+    """The same half, of which a long-tailed subset selects and all of the other half is judged."""
+    rows = _tail(half.selection.faces, ratio)
+    return replace(half, selection=long_tailed(half.selection, ratio), selecting=half.selecting[rows])
 
 
 def mislabelled(part: TrainSplit, percent: int) -> TrainSplit:
@@ -36,16 +36,21 @@ def mislabelled(part: TrainSplit, percent: int) -> TrainSplit:
 
 
 def without(part: Part, expression: str) -> Part:
-    """The faces of all other expressions."""
-    return type(part)(without_expression(part.faces, expression))
-
-
-def without_expression(faces: FaceDataset, expression: str) -> FaceDataset:
     """The faces of all other expressions, whose names keep their order."""
+    faces = part.faces
     code = faces.classes.index(expression)
     rest = faces.subset(faces.labels != code)
     classes = [name for name in faces.classes if name != expression]
-    return rest.with_labels(rest.labels - (rest.labels > code), classes)
+    return type(part)(rest.with_labels(rest.labels - (rest.labels > code), classes))
+
+
+def _tail(faces: FaceDataset, ratio: int) -> NDArray[np.int64]:
+    counts = np.bincount(faces.labels, minlength=len(faces.classes))
+    shares = float(ratio) ** (-np.argsort(np.argsort(-counts, kind="stable")) / (len(counts) - 1))
+    wanted = np.maximum(np.floor(shares * (counts / shares).min() + 1e-9), 1).astype(int)
+    order = np.random.default_rng(ratio).permutation(len(faces))
+    place = _place_in_class(faces.labels[order])
+    return np.sort(order[place < wanted[faces.labels[order]]])
 
 
 def _place_in_class(labels: NDArray[np.int64]) -> NDArray[np.int64]:

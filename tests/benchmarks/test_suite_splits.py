@@ -8,18 +8,34 @@ import pytest
 pytest.importorskip("benchmarks.suite", reason="the benchmarks are not beside the tests")
 
 from benchmarks.suite import variants
-from benchmarks.suite.bench import Bench
-from benchmarks.suite.budgets import BUDGETS
-from benchmarks.suite.heads import calibrated
-from benchmarks.suite.splits import SelectionSplit, SplitError, TestSplit, TrainSplit, divide, halves, training_faces
-from benchmarks.suite.tables.ensembles import calibrated_voting, soft_voting, stacking
+from benchmarks.suite.answers import METHODS, best_member, calibrated, ensemble_answers, head_answers
+from benchmarks.suite.kept import Kept
+from benchmarks.suite.splits import (
+    JudgedSplit,
+    SelectionSplit,
+    SplitError,
+    TrainSplit,
+    halves,
+    selecting_faces,
+    training_faces,
+)
 
-from ferembed import SoftmaxHead, drawn_faces
+from ferembed import drawn_faces
 
 
 @pytest.fixture(scope="module")
-def parts(drawn):
-    return divide(drawn)
+def train(drawn):
+    return TrainSplit(drawn.split("train"))
+
+
+@pytest.fixture(scope="module")
+def validation(drawn):
+    return SelectionSplit(drawn.split("validation"))
+
+
+@pytest.fixture(scope="module")
+def both(train, validation):
+    return halves(train, validation)
 
 
 @pytest.fixture(scope="module")
@@ -27,56 +43,121 @@ def skewed():
     return TrainSplit(drawn_faces(1400, imbalance=4).split("train"))
 
 
-def test_a_test_split_cannot_select(parts, drawn, tmp_path):
-    bench = Bench(BUDGETS["smoke"], drawn, tmp_path)
-    with pytest.raises(SplitError, match="selected on a SelectionSplit, not on a TestSplit"):
-        bench.recognizer(bench.training_on("baseline", "joint", parts.train, parts.test, ""))
-    with pytest.raises(SplitError, match="not on a TestSplit"):
-        calibrated(SoftmaxHead(), np.zeros((1, 2)), parts.test)
-    answers = {"one": {"selection_probabilities": np.eye(2), "test_probabilities": np.eye(2)}}
-    for join in (calibrated_voting, stacking):
-        with pytest.raises(SplitError, match="not on a TestSplit"):
-            join(answers, parts.test)
-    assert soft_voting(answers, parts.test).tolist() == np.eye(2).tolist()
+@pytest.fixture(scope="module")
+def members(validation):
+    """A member that is mostly right, and one that guesses."""
+    codes, rng = validation.faces.labels, np.random.default_rng(0)
+    guesses = rng.normal(size=(len(codes), 7))
+    return {
+        "good": (Kept({"softmax": guesses + 2 * np.eye(7)[codes]}), "softmax"),
+        "guess": (Kept({"softmax": rng.normal(size=(len(codes), 7))}), "softmax"),
+    }
 
 
-def test_a_training_split_cannot_select_and_a_selection_cannot_train(parts, drawn, tmp_path):
-    bench = Bench(BUDGETS["smoke"], drawn, tmp_path)
-    with pytest.raises(SplitError, match="not on a TrainSplit"):
-        bench.recognizer(bench.training_on("baseline", "joint", parts.train, parts.train, ""))
+def test_what_selects_refuses_faces_of_a_test_split(drawn):
+    with pytest.raises(SplitError, match="only the split validation selects.*of the split test"):
+        SelectionSplit(drawn.split("test"))
+    with pytest.raises(SplitError, match="some of these faces are of the split test and train"):
+        SelectionSplit(drawn)
+
+
+def test_what_trains_refuses_faces_of_other_splits(drawn):
+    for name in ("validation", "test"):
+        with pytest.raises(SplitError, match=f"only the split train trains; some of these faces are of the split {name}"):
+            TrainSplit(drawn.split(name))
+
+
+def test_a_role_cannot_be_played_by_another(train, validation, both):
     with pytest.raises(SplitError, match="training takes a TrainSplit, not a SelectionSplit"):
-        bench.training_on("baseline", "joint", parts.selection, parts.selection, "")
+        training_faces(validation)
+    for part in (train, both[0].judged):
+        with pytest.raises(SplitError, match="selected on a SelectionSplit, not on a"):
+            selecting_faces(part)
+        with pytest.raises(SplitError, match="selected on a SelectionSplit, not on a"):
+            calibrated(np.full((len(validation.faces), 7), 1 / 7), replace(both[0], selection=part))
 
 
-def test_a_test_split_shows_its_images_and_keeps_its_labels(parts, drawn):
-    assert parts.test.images.shape == drawn.split("test").images.shape
-    open_names = {name for name in vars(TestSplit) if not name.startswith("_")}
-    assert open_names == {"images", "fresh", "judge", "judge_all", "judge_score"}
-    truth = np.eye(7)[drawn.split("test").labels]
-    assert parts.test.judge(truth, drawn.classes, resamples=0)["all_images"]["accuracy"] == 1
-    assert parts.test.judge_score(truth[:, 3], drawn.classes[3]) == 1
+def test_a_judged_split_shows_its_images_and_keeps_its_labels(both, validation, drawn):
+    judged, asked = both[0].judged, both[0].asked
+    assert np.array_equal(judged.images, validation.faces.images[asked])
+    open_names = {name for name in vars(JudgedSplit) if not name.startswith("_")}
+    assert open_names == {"images", "fresh", "judge", "compare", "judge_score"}
+    truth = np.eye(7)[validation.faces.labels]
+    answers = [(half.judged, truth[half.asked]) for half in both]
+    figures = JudgedSplit.judge(answers, drawn.classes, resamples=0)["all_images"]
+    assert (figures["accuracy"], figures["count"]) == (1, len(validation.faces))
+    assert judged.judge_score(truth[asked][:, 3], drawn.classes[3]) == 1
 
 
-def test_a_face_cannot_both_select_and_be_judged(drawn):
+def test_a_face_cannot_both_select_and_be_judged(train, validation, drawn):
     with pytest.raises(SplitError, match="disjoint"):
-        TestSplit(drawn.split("test"), drawn)
+        JudgedSplit(drawn.split("validation"), train, validation)
 
 
-def test_without_a_test_split_a_tenth_of_training_selects_and_no_photo_is_on_both_sides(drawn):
-    faces = drawn.subset(drawn.splits != "test")
-    doubled = faces.subset(np.repeat(np.arange(len(faces)), np.where(faces.splits == "train", 2, 1)))
-    doubled = replace(doubled, ids=np.arange(len(doubled)))
-    parts = divide(doubled)
-    train, selection = training_faces(parts.train), parts.selection.faces
-    assert not set(train.pixel_hashes) & set(selection.pixel_hashes)
-    assert 0.05 < len(selection) / (len(selection) + len(train)) < 0.15
-    assert len(parts.test) == np.sum(drawn.splits == "validation")
+def test_each_half_of_the_validation_split_selects_for_the_other(both, drawn):
+    one, other = both
+    assert not set(one.selection.faces.pixel_hashes) & set(other.selection.faces.pixel_hashes)
+    assert one.selecting.tolist() == other.asked.tolist()
+    assert sorted([*one.selection.faces.ids, *other.selection.faces.ids]) == drawn.split("validation").ids.tolist()
 
 
-def test_copies_of_faces_that_train_or_select_are_told_from_fresh_ones(drawn):
-    train, test = drawn.split("train"), drawn.split("test")
-    copied = replace(test, images=np.concatenate([train.images[:3], test.images[3:]]))
-    assert TestSplit(copied, train).fresh == len(test) - 3
+def test_no_photo_is_in_both_halves(drawn):
+    validation = drawn.split("validation")
+    twice = validation.subset(np.repeat(np.arange(len(validation)), 2))
+    one, other = halves(TrainSplit(drawn.split("train")), SelectionSplit(replace(twice, ids=np.arange(len(twice)))))
+    assert not set(one.selection.faces.pixel_hashes) & set(other.selection.faces.pixel_hashes)
+
+
+def test_copies_of_faces_that_train_are_told_from_fresh_ones(train, validation):
+    faces = validation.faces
+    copied = replace(faces, images=np.concatenate([train.faces.images[:3], faces.images[3:]]))
+    assert sum(half.judged.fresh for half in halves(train, SelectionSplit(copied))) == len(faces) - 3
+
+
+def test_two_systems_are_compared_on_the_same_images(both, validation, drawn):
+    truth = np.eye(7)[validation.faces.labels]
+    wrong = truth.copy()
+    wrong[:10] = np.roll(truth[:10], 1, axis=1)
+    first, second = ([(half.judged, table[half.asked]) for half in both] for table in (wrong, truth))
+    found = JudgedSplit.compare(first, second, drawn.classes)["all_images"]
+    assert found["difference"] == pytest.approx(10 / len(truth))
+    assert found["interval"][0] > 0
+    assert found["mcnemar"]["only_second"] == 10
+    assert found["mcnemar"]["p"] < 0.01
+
+
+def test_what_one_half_is_told_does_not_change_how_it_is_judged(members, both, validation):
+    """The answers to a half do not depend on its own labels, whatever joins the members."""
+    one, other = both
+    labels = validation.faces.labels.copy()
+    labels[one.asked] = np.roll(labels[one.asked], 1)
+    changed = SelectionSplit(replace(validation.faces, labels=labels))
+    relabelled = SelectionSplit(changed.faces.subset(other.selecting))
+    lied = one, replace(other, selection=relabelled)
+    for method in METHODS:
+        before, after = (ensemble_answers(members, method, pair)[0][1] for pair in (both, lied))
+        assert np.array_equal(before, after)
+    kept = members["good"][0]
+    assert np.array_equal(head_answers(kept, "softmax", both)[0][1], head_answers(kept, "softmax", lied)[0][1])
+
+
+def test_voting_that_is_calibrated_hears_the_better_member(members, both, drawn):
+    def accuracy(method):
+        return JudgedSplit.judge(ensemble_answers(members, method, both), drawn.classes)["all_images"]["accuracy"]
+
+    names, alone = best_member(members, both)
+    assert names == ["good", "good"]
+    best = JudgedSplit.judge(alone, drawn.classes)["all_images"]["accuracy"]
+    assert accuracy("soft voting") < best - 0.03
+    assert accuracy("calibrated voting") > best - 0.03
+
+
+def test_the_sum_of_raw_scores_adds_what_came(both):
+    rows = len(both[0].selecting) + len(both[0].asked)
+    logits, votes = np.tile(np.arange(7.0), (rows, 1)), np.full((2, rows, 7), 1 / 7)
+    kept = Kept({"softmax": logits, "knn": votes})
+    said = METHODS["sum of raw scores"]({"a": (kept, "softmax"), "b": (kept, "knn")}, 0, both[0])
+    assert said[0] == pytest.approx(np.exp(np.arange(7.0)) / np.exp(np.arange(7.0)).sum())
 
 
 def test_a_long_tail_falls_geometrically_to_the_ratio_asked_for(skewed):
@@ -87,30 +168,23 @@ def test_a_long_tail_falls_geometrically_to_the_ratio_asked_for(skewed):
     assert again.ids.tolist() == variants.long_tailed(skewed, 16).faces.ids.tolist()
 
 
+def test_of_a_half_a_long_tail_selects_and_all_of_the_other_is_judged(both, validation):
+    tailed = variants.long_tailed_half(both[0], 4)
+    assert tailed.judged is both[0].judged
+    assert tailed.selection.faces.ids.tolist() == validation.faces.ids[tailed.selecting].tolist()
+    counts = tailed.selection.faces.class_counts().values()
+    assert max(counts) / min(counts) == pytest.approx(4, rel=0.3)
+
+
 def test_label_noise_replaces_the_share_of_labels_asked_for(skewed):
     noisy = variants.mislabelled(skewed, 40).faces
     assert (noisy.labels != skewed.faces.labels).mean() == pytest.approx(0.4, abs=0.001)
     assert variants.mislabelled(skewed, 0).faces.labels.tolist() == skewed.faces.labels.tolist()
 
 
-def test_an_expression_held_out_leaves_the_others_their_names(skewed):
+def test_an_expression_held_out_leaves_the_others_their_names(skewed, validation):
     rest = variants.without(skewed, "fear").faces
     assert "fear" not in rest.classes
     expected = {name: count for name, count in skewed.faces.class_counts().items() if name != "fear"}
     assert rest.class_counts() == expected
-    assert isinstance(variants.without(SelectionSplit(skewed.faces), "fear"), SelectionSplit)
-
-
-def test_each_half_of_the_validation_split_selects_for_the_other(drawn):
-    (one, asked_of_one), (other, asked_of_other) = halves(drawn)
-    assert not set(one.faces.pixel_hashes) & set(other.faces.pixel_hashes)
-    assert (len(asked_of_one), len(asked_of_other)) == (len(other.faces), len(one.faces))
-    assert sorted([*one.faces.ids, *other.faces.ids]) == drawn.split("validation").ids.tolist()
-
-
-def test_splits_are_judged_together_as_if_they_were_one(drawn, parts):
-    (_, first), (_, second) = halves(drawn)
-    answers = [(each, np.tile(np.eye(7)[3], (len(each), 1))) for each in (first, second)]
-    figures = TestSplit.judge_all(answers, drawn.classes, resamples=0)["all_images"]
-    assert figures["count"] == len(first) + len(second)
-    assert figures["accuracy"] == pytest.approx((drawn.split("validation").labels == 3).mean())
+    assert isinstance(variants.without(validation, "fear"), SelectionSplit)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from benchmarks.suite.tables import cost, curves, enrolment, ensembles, finished, imbalance, noise, systems
+from benchmarks.suite.tables import cost, curves, enrolment, ensembles, imbalance, noise, systems
 
 TABLES: Mapping[str, ModuleType] = {
     "systems": systems,
     "ensembles": ensembles,
-    "finished": finished,
     "imbalance": imbalance,
     "cost": cost,
     "enrolment": enrolment,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from benchmarks.suite.bench import Bench, Training
-from benchmarks.suite.budgets import SHOTS
-from benchmarks.suite.heads import Gallery
+from benchmarks.suite.budgets import PROBE, SHOTS
+from benchmarks.suite.kept import Gallery, Vectors
 from benchmarks.suite.pictures import Lines, panels
 from benchmarks.suite.records import Result, Row
-from benchmarks.suite.splits import training_faces
-from benchmarks.suite.tables.common import Results, cells, header, percent, probed, spread
+from benchmarks.suite.splits import Asked, JudgedSplit, selecting_faces, training_faces
+from benchmarks.suite.systems import OBJECTIVES
+from benchmarks.suite.tables.common import Results, cells, claim, counted, header, percent, spread
 from benchmarks.suite.variants import without
 from numpy.typing import NDArray
 
@@ -23,45 +24,52 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Few-shot enrolment"
-Vectors = NDArray[np.float32]
+OBJECTIVE = "ce-supcon"
 
 
 def rows(bench: Bench) -> list[Row]:
-    found, parts, probe = [], bench.parts, bench.budget.probe
+    found = []
     for stranger in bench.budget.strangers:
-        training = bench.training_on(
-            probe, "joint", without(parts.train, stranger), without(parts.selection, stranger), f"without-{stranger}"
-        )
-        config = {"training": training.config, "data": bench.data, "shots": list(SHOTS), "draws": bench.budget.draws}
-        found.append(Row("enrolment", f"{probe}.{stranger}", config, partial(_measure, bench, training, stranger)))
+        train, validation = without(bench.train, stranger), without(bench.validation, stranger)
+        training = bench.training_on(OBJECTIVE, train, validation, f"without-{stranger}", PROBE)
+        config = training.config | {"stranger": stranger, "shots": list(SHOTS), "draws": bench.budget.draws}
+        found.append(Row("enrolment", training.name, config, partial(_measure, bench, training, stranger)))
     return found
 
 
 def _measure(bench: Bench, training: Training, stranger: str) -> Result:
-    recognizer, _, test = bench.vectors(training)
-    train = training_faces(bench.parts.train)
+    recognizer = bench.recognizer(training)
+    train = training_faces(bench.train).without_blank()
     pool = train.subset(train.labels == train.classes.index(stranger))
-    trained = recognizer.classes_.tolist()
-    classes = [*trained, stranger]
+    classes = [*recognizer.classes_.tolist(), stranger]
     gallery = Gallery.of(recognizer)
-    before = np.hstack([recognizer.voters["vote"].predict_proba(test), np.zeros((len(test), 1))])
-    trials = []
-    for shots in SHOTS:
-        for draw in range(bench.budget.draws):
-            chosen = pool.subset(np.random.default_rng([shots, draw]).choice(len(pool), shots, replace=False))
-            for arm, answer in ARMS.items():
-                if shots < 2 and arm == ENROLLED:
-                    continue
-                proba = answer(recognizer, gallery, stranger, chosen, test)
-                trials.append({"arm": arm, "shots": shots, "draw": draw} | _figures(bench, proba, classes))
-    return {"before": _figures(bench, before, classes), "trials": trials}
+    before: list[Any] = []
+    answers: dict[tuple[str, int, int], list[Any]] = {}
+    for half in bench.halves:
+        recognizer.calibrate(selecting_faces(without(half.selection, stranger)), save=False)
+        test = recognizer.encode(half.judged.images)
+        known = recognizer.voters["vote"].predict_proba(test)
+        before.append((half.judged, np.hstack([known, np.zeros((len(test), 1))])))
+        for shots in SHOTS:
+            for draw in range(bench.budget.draws):
+                chosen = pool.subset(np.random.default_rng([shots, draw]).choice(len(pool), shots, replace=False))
+                for arm, answer in ARMS.items():
+                    if shots < 2 and arm == ENROLLED:
+                        continue
+                    proba = answer(recognizer, gallery, stranger, chosen, test)
+                    answers.setdefault((arm, shots, draw), []).append((half.judged, proba))
+    trials = [
+        {"arm": arm, "shots": shots, "draw": draw} | _figures(asked, classes)
+        for (arm, shots, draw), asked in answers.items()
+    ]
+    return {"before": _figures(before, classes), "trials": trials}
 
 
-def _figures(bench: Bench, proba: NDArray[Any], classes: list[str]) -> dict[str, float]:
-    figures, stranger = bench.parts.test.judge(proba, classes, resamples=0)["all_images"], classes[-1]
+def _figures(asked: Asked, classes: list[str]) -> dict[str, float]:
+    figures, stranger = JudgedSplit.judge(asked, classes, resamples=0)["all_images"], classes[-1]
     return {
         "recall": figures["recall"][stranger],
-        "auroc": bench.parts.test.judge_score(proba[:, -1], stranger),
+        "auroc": float(np.mean([judged.judge_score(proba[:, -1], stranger) for judged, proba in asked])),
         "balanced_accuracy": figures["balanced_accuracy"],
         "old_recall": float(np.mean([figures["recall"][name] for name in classes[:-1]])),
     }
@@ -109,39 +117,55 @@ def _joined(recognizer: fe.Recognizer, gallery: Gallery, faces: fe.FaceDataset) 
 
 
 ENROLLED = "recognizer.enroll (calibrated vote)"
+NEIGHBOURS, PROBED = "k-NN, class shares divided out", "logistic regression, classes weighted"
 ARMS: dict[str, Callable[[fe.Recognizer, Gallery, str, fe.FaceDataset, Vectors], NDArray[Any]]] = {
     ENROLLED: _enroll,
-    "k-NN, class shares divided out": _neighbours,
+    NEIGHBOURS: _neighbours,
     "nearest prototype": _prototypes,
-    "linear probe, classes weighted": _probe,
+    PROBED: _probe,
 }
 
 
 def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
     figures = {"recall": "recall", "auroc": "AUROC", "balanced_accuracy": "balanced accuracy of all"}
     said = [
-        f"{probed(bench)} on all expressions but "
-        f"one, which is then enrolled with so many faces drawn from the training split: mean of {bench.budget.draws} "
-        "draws, smallest and largest in brackets. Nothing is trained but the probe's weights. AUROC tells the "
-        "expression's faces from all others by its probability. `enroll` needs two faces. In percent, over all test "
-        "images.",
+        f"`{PROBE}`, {counted(bench.budget.fewer_epochs, 'epoch')}, {OBJECTIVES[OBJECTIVE].said}, on all expressions "
+        "but one, which is then enrolled with so many faces drawn from the training split: mean of "
+        f"{counted(bench.budget.draws, 'draw')}, smallest and largest in brackets. "
+        "Nothing is trained but the logistic regression. AUROC tells the expression's faces from all others by its "
+        "probability. `enroll` needs two faces. Each half of the validation split calibrates for the other, without "
+        "the expression. In percent, over all images.",
     ]
     for row in rows:
-        result, stranger = results.get(row.path), row.name.split(".")[1]
-        said += ["", f"Held out: **{stranger}**", "", *header(("figure", "by", *map(str, SHOTS)), len(SHOTS))]
-        for figure, title in figures.items():
-            said += [cells([title, arm, *(spread(_values(result, arm, n, figure)) for n in SHOTS)]) for arm in ARMS]
+        result = results.get(row.path)
         said += [
-            cells(
-                [
-                    "recall of the others, " + _before(result),
-                    arm,
-                    *(spread(_values(result, arm, n, "old_recall")) for n in SHOTS),
-                ]
-            )
-            for arm in ARMS
+            "",
+            f"Held out: **{row.config['stranger']}**",
+            "",
+            *header(("figure", "by", *map(str, SHOTS)), len(SHOTS)),
         ]
-    return said
+        for figure, title in {**figures, "old_recall": f"recall of the others{_before(result)}"}.items():
+            said += [cells([title, arm, *(spread(_values(result, arm, n, figure)) for n in SHOTS)]) for arm in ARMS]
+    return [*said, "", _claim(rows, results)]
+
+
+def _claim(rows: list[Row], results: Results) -> str:
+    """Whether ten faces are told from others: more often than not, and better than by a logistic regression."""
+    found = {}
+    for row in rows:
+        if row.path in results:
+            neighbours, probe = (
+                float(np.mean(_values(results[row.path], arm, SHOTS[2], "auroc"))) for arm in (NEIGHBOURS, PROBED)
+            )
+            found[row.config["stranger"]] = neighbours, probe
+    better = [neighbours > probe for neighbours, probe in found.values()]
+    evidence = "; ".join(f"{name} {percent(one)} against {percent(other)}" for name, (one, other) in found.items())
+    return claim(
+        f"embeddings learn semantic similarity: with {SHOTS[2]} faces of an expression never seen, neighbours tell it "
+        "better than a logistic regression on the same embeddings",
+        True if better and all(better) else False if better and not any(better) else None,
+        evidence and f"AUROC of the k-NN against the regression's, 50 being chance: {evidence}",
+    )
 
 
 def picture(bench: Bench, rows: list[Row], results: Results) -> Figure:
@@ -149,14 +173,14 @@ def picture(bench: Bench, rows: list[Row], results: Results) -> Figure:
     for row in rows:
         for figure, title in (("auroc", "AUROC"), ("balanced_accuracy", "balanced accuracy")):
             if row.path in results:
-                drawn[f"{row.name.split('.')[1]}: {title}"] = {
+                drawn[f"{row.config['stranger']}: {title}"] = {
                     arm: _means(results[row.path], arm, figure) for arm in ARMS
                 }
     return panels(drawn, "faces enrolled", log=True)
 
 
 def _before(result: Result | None) -> str:
-    return f"{percent(result['before']['old_recall'])} before" if result else ""
+    return f", {percent(result['before']['old_recall'])} before" if result else ""
 
 
 def _values(result: Result | None, arm: str, shots: int, figure: str) -> list[float]:

@@ -1,131 +1,133 @@
-"""Ensembles of the systems: four ways to make one answer of many."""
+"""Ensembles of the systems: four ways to make one answer of many, with neighbours among the members and without."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from benchmarks.suite import trainings
+from benchmarks.suite.answers import METHODS, Members, best_member, ensemble_answers
 from benchmarks.suite.bench import Bench, digest
 from benchmarks.suite.pictures import dots
-from benchmarks.suite.records import Result, Row
-from benchmarks.suite.splits import SelectionSplit, selecting_faces
-from benchmarks.suite.systems import SYSTEMS
-from benchmarks.suite.tables import systems
-from benchmarks.suite.tables.common import Results, cells, header, percent
+from benchmarks.suite.records import NotYet, Result, Row
+from benchmarks.suite.splits import Asked, JudgedSplit
+from benchmarks.suite.tables.common import Results, cells, claim, decided, header, percent, points
 from benchmarks.suite.tables.systems import COLUMNS, STARRED, figure_cells
-from numpy.typing import NDArray
-
-from ferembed import StackingEnsemble, VotingEnsemble
-from ferembed.estimators import FunctionMember
-from ferembed.probability import softmax
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Ensembles"
-Answers = Mapping[str, Mapping[str, NDArray[Any]]]
-"""What each member said of the selection and the test images."""
-
-
-def members(bench: Bench) -> dict[str, list[Row]]:
-    """The ensembles: all heads of each system but its vote, the softmax heads of all systems, and everything."""
-    voting = [row for row in systems.rows(bench) if "." in row.name and not row.name.endswith(".vote")]
-    sets = {f"all of {name}": [row for row in voting if row.name.startswith(f"{name}.")] for name in SYSTEMS}
-    heads = [row for row in voting if row.name.endswith(".softmax.softmax")]
-    return sets | {"softmax of all systems": heads, "everything": voting}
+SETS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "ce": ("every backbone, cross-entropy", lambda network: network.endswith("-ce")),
+    "supcon": ("every backbone, cross-entropy + SupCon", lambda network: network.endswith("-ce-supcon")),
+    "small": (
+        "`small`, every objective",
+        lambda network: network.startswith("small-") and network != trainings.SHIPPED,
+    ),
+    "everything": ("everything trained here", lambda network: network != trainings.SHIPPED),
+    "shipped": ("everything, and `small` as it ships", lambda network: True),
+}
+WITH = {"without-knn": "softmax and SVM heads", "with-knn": "and k-NN"}
+BEST = "calibrated voting"
+"""The method whose two ensembles, with neighbours and without, decide the claim."""
 
 
 def rows(bench: Bench) -> list[Row]:
     found = []
-    for title, voting in members(bench).items():
-        for method, join in METHODS.items():
-            config = {"members": {row.name: digest(row.config) for row in voting}, "method": method, "data": bench.data}
-            name = f"{title.replace(' ', '-')}.{method.replace(' ', '-')}"
-            found.append(Row("ensembles", name, config, partial(_measure, bench, voting, join)))
+    for chosen in SETS:
+        for neighbours in WITH:
+            for method in METHODS:
+                names = _members(bench, chosen, neighbours)
+                config = {"members": {name: digest(row.config) for name, row in names.items()}, "method": method}
+                name = f"{chosen}.{neighbours}.{method.replace(' ', '-')}"
+                found.append(Row("ensembles", name, config, partial(_measure, bench, names, method)))
     return found
 
 
-def soft_voting(answers: Answers, selection: SelectionSplit) -> NDArray[Any]:
-    """The mean of the members' probabilities, as they are."""
-    return np.asarray(np.mean([each["test_probabilities"] for each in answers.values()], axis=0))
+def _members(bench: Bench, chosen: str, neighbours: str) -> dict[str, Row]:
+    """Heads by name, of the networks that have been trained so far, each with the row that keeps its answers."""
+    return {
+        f"{row.name}.{head}": row
+        for row in trainings.rows(bench)
+        if row.name not in bench.functions and SETS[chosen][1](row.name) and bench.records.read(row) is not None
+        for head in row.config["heads"]
+        if head in ("softmax", "svm") or (head == "knn" and neighbours == "with-knn")
+    }
 
 
-def calibrated_voting(answers: Answers, selection: SelectionSplit) -> NDArray[Any]:
-    """Calibrated members, with the weights under which the selection split is likeliest."""
-    return _fitted(VotingEnsemble, answers, selection)
+def _answers(bench: Bench, names: dict[str, Row]) -> Members:
+    if len(names) < 2:
+        raise NotYet("fewer than two of its members have been run")
+    kept = {row.name: bench.answers(row) for row in names.values()}
+    return {name: (kept[row.name], name.rpartition(".")[2]) for name, row in names.items()}
 
 
-def stacking(answers: Answers, selection: SelectionSplit) -> NDArray[Any]:
-    """A logistic regression over calibrated members, fitted to the selection split."""
-    return _fitted(StackingEnsemble, answers, selection)
-
-
-def raw_sum(answers: Answers, selection: SelectionSplit) -> NDArray[Any]:
-    """The softmax of the sum of logits, margins and vote shares, whatever their scales."""
-    return softmax(np.sum([each["test_scores"] for each in answers.values()], axis=0))
-
-
-METHODS: dict[str, Callable[[Answers, SelectionSplit], NDArray[Any]]] = {
-    "sum of raw scores": raw_sum,
-    "soft voting": soft_voting,
-    "calibrated voting": calibrated_voting,
-    "stacking": stacking,
-}
-
-
-def _fitted(kind: Any, answers: Answers, selection: SelectionSplit) -> NDArray[Any]:
-    """Rows of ``X`` are numbers of images: first the selection's, then the test's."""
-    labels = selecting_faces(selection).labels
-
-    def member(said: Mapping[str, NDArray[Any]]) -> FunctionMember:
-        table = np.concatenate([said["selection_probabilities"], said["test_probabilities"]])
-        return FunctionMember(lambda numbers: table[numbers], range(table.shape[1]))
-
-    joined = kind([(name.replace(".", " "), member(said)) for name, said in answers.items()])
-    total = len(labels) + len(next(iter(answers.values()))["test_probabilities"])
-    proba: NDArray[Any] = joined.fit(np.arange(len(labels)), labels).predict_proba(np.arange(len(labels), total))
-    return proba
-
-
-def _measure(bench: Bench, voting: list[Row], join: Callable[[Answers, SelectionSplit], NDArray[Any]]) -> Result:
-    answers = {row.name: bench.answers(row.name, row.config) for row in voting}
-    selection = bench.parts.selection
-    return bench.parts.test.judge(join(answers, selection), selecting_faces(selection).classes)
+def _measure(bench: Bench, names: dict[str, Row], method: str) -> Result:
+    members = _answers(bench, names)
+    together = ensemble_answers(members, method, bench.halves)
+    best, alone = best_member(members, bench.halves)
+    return JudgedSplit.judge(together, bench.classes) | {
+        "members": len(members),
+        "best_member": {"names": best, **JudgedSplit.judge(alone, bench.classes, resamples=0)},
+        "against_best": JudgedSplit.compare(alone, together, bench.classes),
+    }
 
 
 def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
     said = [
-        "Members answer uncalibrated; calibrated voting and stacking fit calibrations and weights to the selection "
-        "split. The sum of raw scores adds logits, margins and vote shares as they come, and is shown as its softmax. "
-        "The best member is the one most accurate on the test: a figure to compare with, not one to choose by. "
-        + STARRED,
+        "Of the networks that have been trained so far. Members answer uncalibrated; each half of the validation split "
+        "fits calibrations and weights for the other, which is judged. Soft voting, the student project's way (its "
+        "ensemble: 72.9, with the remark above), is the mean of probabilities as they are. The sum of raw scores adds "
+        "logits, margins and vote shares as they come. The best member is the one that the selecting half finds most "
+        "accurate; p is McNemar's, against it, over all images. " + STARRED,
         "",
-        *header(("members", "how", "best member", *COLUMNS), 1 + len(COLUMNS)),
+        *header(("networks", "members", "how", "best member", "p", *COLUMNS), 2 + len(COLUMNS)),
     ]
-    for row, (title, voting, method) in zip(rows, _made_of(bench), strict=True):
-        best = _best_member(voting, results)
-        said.append(cells([f"{title} ({len(voting)})", method, best, *figure_cells(results.get(row.path))]))
-    return said
+    for row in rows:
+        result = results.get(row.path)
+        chosen, neighbours, method = row.name.split(".")
+        count = f" ({result['members']})" if result else ""
+        names = [SETS[chosen][0], WITH[neighbours] + count, method.replace("-", " ")]
+        said.append(cells([*names, *_against(result), *figure_cells(result)]))
+    return [*said, "", _claim(bench, results)]
+
+
+def _against(result: Result | None) -> tuple[str, str]:
+    if result is None:
+        return "", ""
+    p = result["against_best"]["all_images"]["mcnemar"]["p"]
+    return percent(result["best_member"]["all_images"]["accuracy"]), f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def _claim(bench: Bench, results: Results) -> str:
+    found = {}
+    for chosen, (title, _) in SETS.items():
+        names = [f"ensembles/{chosen}.{neighbours}.{BEST.replace(' ', '-')}" for neighbours in WITH]
+        if chosen != "shipped" and all(name in results for name in names):
+            without, beside = (_asked(bench, chosen, neighbours) for neighbours in WITH)
+            found[title] = JudgedSplit.compare(without, beside, bench.classes)["all_images"]
+    evidence = "; ".join(f"{title} {points(each['difference'], each['interval'])}" for title, each in found.items())
+    return claim(
+        "embeddings ensemble nicely with supervised classifiers",
+        decided([each["interval"] for each in found.values()]),
+        evidence and f"accuracy of {BEST} with k-NN members, less without: {evidence}",
+    )
+
+
+def _asked(bench: Bench, chosen: str, neighbours: str) -> Asked:
+    return ensemble_answers(_answers(bench, _members(bench, chosen, neighbours)), BEST, bench.halves)
 
 
 def picture(bench: Bench, rows: list[Row], results: Results) -> Figure:
-    made_of = [(title, method) for title, _, method in _made_of(bench)]
-    shown = [(row.path, title) for row, title in zip(rows, made_of, strict=True) if row.path in results]
+    shown = [row for row in rows if row.path in results]
+    labels = []
+    for row in shown:
+        chosen, neighbours, method = row.name.split(".")
+        labels.append(f"{SETS[chosen][0]}, {WITH[neighbours]}, {method.replace('-', ' ')}")
     accuracy = {
-        label: [results[path][where]["accuracy"] for path, _ in shown]
+        label: [results[row.path][where]["accuracy"] for row in shown]
         for where, label in (("all_images", "all images"), ("without_copies", "without copies"))
     }
-    return dots([", ".join(title) for _, title in shown], accuracy, "accuracy on the test split")
-
-
-def _made_of(bench: Bench) -> list[tuple[str, list[Row], str]]:
-    """Title, members and method of each row, in order."""
-    return [(title, voting, method) for title, voting in members(bench).items() for method in METHODS]
-
-
-def _best_member(voting: list[Row], results: Results) -> str:
-    if any(row.path not in results for row in voting):
-        return ""
-    return percent(max(results[row.path]["all_images"]["accuracy"] for row in voting))
+    return dots(labels, accuracy, "accuracy on the validation split, each half selecting for the other")
