@@ -43,14 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
     check(options.only, [row for table in tables.values() for row in table.rows(bench)])
     for table in tables.values():
         # Rows are listed when their turn comes: what an ensemble is made of depends on what has been trained by then.
-        for row in table.rows(bench):
-            if any(fits(row, pattern) for pattern in options.only):
-                _measure(bench, row)
-        write_document(bench)
+        asked = [row for row in table.rows(bench) if any(fits(row, pattern) for pattern in options.only)]
+        if any([_measure(bench, row) for row in asked]):
+            write_document(bench)
+    write_document(bench)
     return 0
 
 
-def _measure(bench: Bench, row: Row) -> None:
+def _measure(bench: Bench, row: Row) -> bool:
+    """Measure a row that has no record, and say whether it has a new one."""
     said = "kept"
     if bench.records.read(row) is None:
         try:
@@ -59,6 +60,7 @@ def _measure(bench: Bench, row: Row) -> None:
         except NotYet as reason:
             said = f"left empty, since {reason}"
     print(f"{row.path}: {said}", flush=True)
+    return said == "measured"
 
 
 def fits(row: Row, pattern: str) -> bool:

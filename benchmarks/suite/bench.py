@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,7 @@ class Bench:
         """The columns of all answers."""
         return list(self.faces.classes)
 
+    @cache  # noqa: B019  one bench lives as long as the suite
     def training(self, network: str, objective: str, heads: tuple[str, ...]) -> Training:
         """A network's training on the whole training split."""
         recipe = recipe_for(self.budget.recipe, network, objective, self.budget.epochs)
@@ -105,7 +106,7 @@ class Bench:
         recipe = recipe_for(self.budget.recipe, network, objective, self.budget.fewer_epochs)
         return Training(f"{network}-{objective}-{variant}", recipe, train, validation, heads)
 
-    @lru_cache(maxsize=1)  # noqa: B019  one bench lives as long as the suite
+    @lru_cache(maxsize=1)  # noqa: B019  as above
     def recognizer(self, training: Training) -> fe.Recognizer:
         """The recogniser of a training: read back, or trained; a training that was cut off goes on."""
         train, validation = training_faces(training.train), selecting_faces(training.validation)

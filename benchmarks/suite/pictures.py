@@ -1,4 +1,4 @@
-"""The two kinds of picture of the suite: rows of dots, and lines."""
+"""The two kinds of picture of the suite: markers on lines of labels, and curves."""
 
 from __future__ import annotations
 
@@ -12,22 +12,40 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Points = tuple[Sequence[float], Sequence[float]]
+Points = tuple[list[float], list[float]]
 """Horizontal and vertical places of a line's points."""
+PANELS = {"all_images": "all images", "without_copies": "without copies in Training"}
+"""The figures that are shown side by side, and how they are named."""
 Lines = dict[str, Points]
 
 
-def dots(labels: Sequence[str], figures: Mapping[str, Sequence[float]], axis: str) -> Figure:
-    """One line a label, one marker a figure."""
-    figure = new_figure((9, 0.8 + 0.24 * max(len(labels), 3)))
-    ax = figure.add_subplot()
-    for place, (title, values) in enumerate(figures.items()):
-        ax.plot(values, range(len(labels)), MARKERS[place], label=title, color=dress_line(place)["color"], alpha=0.85)
+def places(labels: Sequence[str], drawn: Mapping[str, Mapping[str, Points]], across: str) -> Figure:
+    """Panels side by side, each with a line a label and markers by name; equal names look equal.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        From top to bottom.
+    drawn : mapping of str to mapping of str to (x, y)
+        Panels by title; the places ``y`` are numbers of labels.
+    across : str
+        What the horizontal axes measure.
+    """
+    figure = new_figure((4.6 * len(drawn) + 2, 1.2 + 0.26 * max(len(labels), 3)))
+    names = list(dict.fromkeys(name for each in drawn.values() for name in each))
+    known: dict[str, Any] = {}
+    axes = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    for ax, (title, each) in zip(axes, drawn.items(), strict=True):
+        for name, (x, y) in each.items():
+            place = names.index(name)
+            look = {"color": dress_line(place)["color"], "alpha": 0.85, "markersize": 6}
+            (known[name],) = ax.plot(x, y, MARKERS[place % len(MARKERS)], linestyle="", **look)
+        _dress(ax, title, across, [])
     ax.set_yticks(range(len(labels)), labels, fontsize=8)
-    ax.invert_yaxis()
-    ax.set_xlabel(axis)
-    ax.grid(alpha=0.3)
-    figure.legend(loc="outside upper right", ncols=len(figures), frameon=False, fontsize=8)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    figure.legend(
+        known.values(), known, loc="outside lower center", ncols=min(len(known), 5) or 1, frameon=False, fontsize=8
+    )
     return figure
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from ferembed import Recipe
@@ -65,6 +66,7 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
+@cache
 def recipe_for(base: str, network: str, objective: str, epochs: int) -> Recipe:
     """The recipe of a training: the base recipe's optimiser and augmentation, and nothing else of it."""
     recipe, built, learnt = Recipe.named(base), NETWORKS[network], OBJECTIVES[objective]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.suite import trainings
 from benchmarks.suite.answers import METHODS, Members, best_member, ensemble_answers
 from benchmarks.suite.bench import Bench, digest
-from benchmarks.suite.pictures import dots
+from benchmarks.suite.pictures import PANELS, Points, places
 from benchmarks.suite.records import NotYet, Result, Row
 from benchmarks.suite.splits import Asked, JudgedSplit
 from benchmarks.suite.tables.common import Results, cells, claim, decided, header, percent, points
@@ -121,13 +121,23 @@ def _asked(bench: Bench, chosen: str, neighbours: str) -> Asked:
 
 
 def picture(bench: Bench, rows: list[Row], results: Results) -> Figure:
-    shown = [row for row in rows if row.path in results]
-    labels = []
-    for row in shown:
+    labels: list[str] = []
+    drawn: dict[str, dict[str, Points]] = {title: {} for title in PANELS.values()}
+    for row in (row for row in rows if row.path in results):
         chosen, neighbours, method = row.name.split(".")
-        labels.append(f"{SETS[chosen][0]}, {WITH[neighbours]}, {method.replace('-', ' ')}")
-    accuracy = {
-        label: [results[row.path][where]["accuracy"] for row in shown]
-        for where, label in (("all_images", "all images"), ("without_copies", "without copies"))
-    }
-    return dots(labels, accuracy, "accuracy on the validation split, each half selecting for the other")
+        label = f"{SETS[chosen][0]}: {WITH[neighbours]}".replace("`", "")
+        labels += [] if label in labels else [label]
+        for where, title in PANELS.items():
+            for name, figures in (
+                (method.replace("-", " "), results[row.path]),
+                ("best member", _best(results[row.path])),
+            ):
+                x, y = drawn[title].setdefault(name, ([], []))
+                x.append(100 * figures[where]["accuracy"])
+                y.append(labels.index(label))
+    return places(labels, drawn, "accuracy, %")
+
+
+def _best(result: Result) -> Result:
+    best: Result = result["best_member"]
+    return best

@@ -12,7 +12,7 @@ from benchmarks.suite.answers import calibrated, head_answers
 from benchmarks.suite.bench import Bench, digest
 from benchmarks.suite.floors import Gradients, majority
 from benchmarks.suite.kept import Gallery, selected_knn
-from benchmarks.suite.pictures import dots
+from benchmarks.suite.pictures import PANELS, Points, places
 from benchmarks.suite.records import Result, Row
 from benchmarks.suite.splits import Asked, JudgedSplit, training_faces
 from benchmarks.suite.systems import NETWORKS, OBJECTIVES
@@ -181,10 +181,17 @@ def asked_again(bench: Bench, name: str) -> Asked:
 
 
 def picture(bench: Bench, rows: list[Row], results: Results) -> Figure:
-    shown = [row for row in rows if row.path in results]
-    labels = [", ".join(filter(None, named(row.name))) for row in shown]
-    accuracy = {
-        title: [results[row.path][where]["accuracy"] for row in shown]
-        for where, title in (("all_images", "all images"), ("without_copies", "without copies"))
-    }
-    return dots(labels, accuracy, "accuracy on the validation split, each half selecting for the other")
+    """Without the most frequent class, which stands far from all others."""
+    shown = [(row, *named(row.name)) for row in rows if row.path in results and row.name != "majority"]
+    labels = list(dict.fromkeys(_line(network, learnt) for _, network, learnt, _ in shown))
+    drawn: dict[str, dict[str, Points]] = {title: {} for title in PANELS.values()}
+    for row, network, learnt, head in shown:
+        for where, title in PANELS.items():
+            x, y = drawn[title].setdefault(head or HEADS["knn" if row.name in FLOORS else "softmax"], ([], []))
+            x.append(100 * results[row.path][where]["accuracy"])
+            y.append(labels.index(_line(network, learnt)))
+    return places(labels, drawn, "accuracy, %")
+
+
+def _line(network: str, learnt: str) -> str:
+    return ", ".join(filter(None, (network, learnt)))
