@@ -125,7 +125,13 @@ class Bench:
         kept = ask(recognizer, training.heads, halves, self.asked)
         self.keep(training.name, kept if embeddings else Kept(kept.scores))
         parameters = sum(each.numel() for each in recognizer.encoder.parameters())
-        return {"epochs": training.recipe.epochs, "parameters": parameters, "curve": self.curve(training)}
+        recipe = training.recipe
+        return {
+            "epochs": recipe.epochs,
+            "seed": recipe.seed,
+            "parameters": parameters,
+            "curve": self.curve(training),
+        }
 
     def keep(self, name: str, kept: Kept) -> None:
         """Keep answers."""
