@@ -26,6 +26,7 @@ from benchmarks.suite.tables import TABLES
 
 import ferembed as fe
 from ferembed.estimators.likelihood import quiet
+from ferembed.training.memory import keep_freed_memory
 
 
 @quiet()
@@ -102,4 +103,5 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("benchmarks.suite", reason="the benchmarks are not beside the tests")
-pytestmark = pytest.mark.filterwarnings("ignore:.*held-out rows, fewer than 100")
 
 from benchmarks.suite import variants
 from benchmarks.suite.answers import METHODS, best_member, calibrated, ensemble_answers, head_answers
@@ -22,6 +21,8 @@ from benchmarks.suite.splits import (
 )
 
 from ferembed import drawn_faces
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*held-out rows, fewer than 100")
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,9 @@ def command(
     from ferembed.runs.pipeline import RUN, train
     from ferembed.training import Recipe
     from ferembed.training.distributed import is_first
+    from ferembed.training.memory import keep_freed_memory
 
+    keep_freed_memory()
     chosen = Recipe.named(recipe).override(changes or [])
     faces = faces_for(chosen.encoder, data, classes)
     if validation is not None:
