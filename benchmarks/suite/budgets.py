@@ -44,7 +44,7 @@ BUDGETS: dict[str, Budget] = {
     budget.name: budget
     for budget in (
         Budget("smoke", "drawn", "drawn", NARROW, 1, 1, (16,), (0, 40), ("disgust",), 1, timed=1, drawn=500),
-        Budget("cpu", "data/fer2013.csv", "small", NARROW, 40, 13),
+        Budget("cpu", "data/fer2013.csv", "small", NARROW, 40, 13, draws=3),
         Budget("full", "data/fer2013.csv", "small", WHOLE, 80, 27),
     )
 }
