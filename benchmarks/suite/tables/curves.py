@@ -76,8 +76,8 @@ def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
     said = [
         f"`{PROBE}`; each vote calibrated by a temperature on one half of the validation split and judged on the "
         "other. Each half chose a k and a temperature by likelihood for the other; the columns show what the choice "
-        f"cost, and chose nothing. What errs by an ECE of {BEARABLE} at most is called probabilities here. Accuracies in "
-        "percent, over all images.",
+        f"cost, and chose nothing. What errs by an ECE of {BEARABLE} at most is called probabilities here. Accuracies "
+        "in percent, over all images.",
     ]
     for row in rows:
         result = results.get(row.path)
