@@ -1,4 +1,4 @@
-"""Classifiers from elsewhere, each a function of images: a row like any other, and a member of ensembles."""
+"""Classifiers from elsewhere, each a function of images: a row like any other."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 Function = Callable[[NDArray[np.uint8]], Any]
 """Takes grey images (n, h, w) and gives probabilities: an array whose columns are the data set's classes in their
 order, or a data frame, whose columns are read by name."""
-
-
 ROUNDED = 0.005
 """Half of what fer rounds its shares to, so that none is zero."""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.suite.answers import Halves, head_answers
+from benchmarks.suite.bench import Bench, Training
 from benchmarks.suite.records import Result
+from benchmarks.suite.splits import JudgedSplit
 
 Results = Mapping[str, Result]
 """Results by the row's path, of those that were measured."""
@@ -17,6 +20,16 @@ HEADS = {
     "vote": "vote of both",
     "balanced-knn": "k-NN, class shares divided out",
 }
+
+
+def judged_heads(bench: Bench, training: Training, halves: Halves) -> Result:
+    """Train and ask a network that only one table shows, and judge each of its heads."""
+    result = bench.ask(training, halves)
+    kept = bench.kept_of(training.name)
+    judged = {
+        head: JudgedSplit.judge(head_answers(kept, head, halves), bench.classes, resamples=0) for head in training.heads
+    }
+    return result | {"heads": judged}
 
 
 def cells(values: Iterable[str]) -> str:

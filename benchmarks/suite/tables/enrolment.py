@@ -117,11 +117,11 @@ def _joined(recognizer: fe.Recognizer, gallery: Gallery, faces: fe.FaceDataset) 
 
 
 ENROLLED = "recognizer.enroll (calibrated vote)"
-NEIGHBOURS, PROBED = "k-NN, class shares divided out", "logistic regression, classes weighted"
+PROTOTYPES, PROBED = "nearest prototype", "logistic regression, classes weighted"
 ARMS: dict[str, Callable[[fe.Recognizer, Gallery, str, fe.FaceDataset, Vectors], NDArray[Any]]] = {
     ENROLLED: _enroll,
-    NEIGHBOURS: _neighbours,
-    "nearest prototype": _prototypes,
+    "k-NN, class shares divided out": _neighbours,
+    PROTOTYPES: _prototypes,
     PROBED: _probe,
 }
 
@@ -133,8 +133,9 @@ def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
         "but one, which is then enrolled with so many faces drawn from the training split: mean of "
         f"{counted(bench.budget.draws, 'draw')}, smallest and largest in brackets. "
         "Nothing is trained but the logistic regression. AUROC tells the expression's faces from all others by its "
-        "probability. `enroll` needs two faces. Each half of the validation split calibrates for the other, without "
-        "the expression. In percent, over all images.",
+        "probability; where no new face is among the k nearest, it is 0 and tied. `enroll` "
+        "needs two faces. Each half of the validation split calibrates for the other, without the expression. In "
+        "percent, over all images.",
     ]
     for row in rows:
         result = results.get(row.path)
@@ -150,21 +151,22 @@ def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
 
 
 def _claim(rows: list[Row], results: Results) -> str:
-    """Whether ten faces are told from others: more often than not, and better than by a logistic regression."""
+    """Whether distances tell the expression of ten faces better than a logistic regression; by the prototypes', which
+    rank all faces."""
     found = {}
     for row in rows:
         if row.path in results:
-            neighbours, probe = (
-                float(np.mean(_values(results[row.path], arm, SHOTS[2], "auroc"))) for arm in (NEIGHBOURS, PROBED)
+            nearest, probe = (
+                float(np.mean(_values(results[row.path], arm, SHOTS[2], "auroc"))) for arm in (PROTOTYPES, PROBED)
             )
-            found[row.config["stranger"]] = neighbours, probe
-    better = [neighbours > probe for neighbours, probe in found.values()]
+            found[row.config["stranger"]] = nearest, probe
+    better = [nearest > probe for nearest, probe in found.values()]
     evidence = "; ".join(f"{name} {percent(one)} against {percent(other)}" for name, (one, other) in found.items())
     return claim(
-        f"embeddings learn semantic similarity: with {SHOTS[2]} faces of an expression never seen, neighbours tell it "
+        f"embeddings learn semantic similarity: with {SHOTS[2]} faces of an expression never seen, distances tell it "
         "better than a logistic regression on the same embeddings",
         True if better and all(better) else False if better and not any(better) else None,
-        evidence and f"AUROC of the k-NN against the regression's, 50 being chance: {evidence}",
+        evidence and f"AUROC of the nearest prototype against the regression's, 50 being chance: {evidence}",
     )
 
 

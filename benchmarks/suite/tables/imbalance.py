@@ -13,7 +13,18 @@ from benchmarks.suite.pictures import Lines, panels
 from benchmarks.suite.records import Result, Row
 from benchmarks.suite.splits import JudgedSplit, training_faces
 from benchmarks.suite.systems import OBJECTIVES
-from benchmarks.suite.tables.common import HEADS, Results, cells, claim, counted, decided, header, percent, points
+from benchmarks.suite.tables.common import (
+    HEADS,
+    Results,
+    cells,
+    claim,
+    counted,
+    decided,
+    header,
+    judged_heads,
+    percent,
+    points,
+)
 from benchmarks.suite.variants import long_tailed, long_tailed_half
 
 if TYPE_CHECKING:
@@ -49,13 +60,7 @@ def _halves(bench: Bench, ratio: int) -> Halves:
 
 
 def _measure(bench: Bench, training: Training, ratio: int) -> Result:
-    halves = _halves(bench, ratio)
-    result = bench.ask(training, halves)
-    kept = bench.kept_of(training.name)
-    judged = {
-        head: JudgedSplit.judge(head_answers(kept, head, halves), bench.classes, resamples=0) for head in training.heads
-    }
-    return result | {"heads": judged, "faces": len(training_faces(training.train))}
+    return judged_heads(bench, training, _halves(bench, ratio)) | {"faces": len(training_faces(training.train))}
 
 
 def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:

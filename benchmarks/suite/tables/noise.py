@@ -6,13 +6,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.suite.answers import head_answers
-from benchmarks.suite.bench import Bench, Training
+from benchmarks.suite.bench import Bench
 from benchmarks.suite.budgets import PROBE
 from benchmarks.suite.pictures import Lines, panels
-from benchmarks.suite.records import Result, Row
+from benchmarks.suite.records import Row
 from benchmarks.suite.splits import JudgedSplit
 from benchmarks.suite.systems import OBJECTIVES
-from benchmarks.suite.tables.common import HEADS, Results, cells, claim, counted, decided, header, percent, points
+from benchmarks.suite.tables.common import (
+    HEADS,
+    Results,
+    cells,
+    claim,
+    counted,
+    decided,
+    header,
+    judged_heads,
+    percent,
+    points,
+)
 from benchmarks.suite.variants import mislabelled
 
 if TYPE_CHECKING:
@@ -28,18 +39,9 @@ def rows(bench: Bench) -> list[Row]:
     for wrong in bench.budget.noise:
         train = mislabelled(bench.train, wrong)
         training = bench.training_on(OBJECTIVE, train, bench.validation, f"noise{wrong}", PROBE, ASKED)
-        measure = partial(_measure, bench, training)
+        measure = partial(judged_heads, bench, training, bench.halves)
         found.append(Row("noise", training.name, training.config | {"wrong": wrong}, measure))
     return found
-
-
-def _measure(bench: Bench, training: Training) -> Result:
-    result = bench.ask(training, bench.halves)
-    kept = bench.kept_of(training.name)
-    judged = {
-        head: JudgedSplit.judge(head_answers(kept, head, bench.halves), bench.classes, resamples=0) for head in ASKED
-    }
-    return result | {"heads": judged}
 
 
 def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
