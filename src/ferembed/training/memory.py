@@ -13,8 +13,8 @@ def keep_freed_memory() -> None:
 
     A step on the processor frees its activations, and the next one asks for as much: the system hands it out again page
     by page, each filled with zeros, which took a quarter of the time of a step of the recipe ``small`` on one machine
-    (docs/experiments.md). The setting holds for the rest of the process, so it is for programs that do nothing else, such as ``ferembed train``. Where the C
-    library is another than glibc, nothing happens.
+    (docs/experiments.md). The setting holds for the rest of the process, so it is for programs that do nothing else,
+    such as ``ferembed train``. Where the C library is another than glibc, nothing happens.
 
     See ``mallopt(3)``; ``MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647`` in the environment does the same.
     """
