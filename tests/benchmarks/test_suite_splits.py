@@ -21,6 +21,7 @@ from benchmarks.suite.splits import (
 )
 
 from ferembed import drawn_faces
+from ferembed.evaluation import auroc
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*held-out rows, fewer than 100")
 
@@ -85,7 +86,7 @@ def test_a_judged_split_shows_its_images_and_keeps_its_labels(both, validation, 
     judged, asked = both[0].judged, both[0].asked
     assert np.array_equal(judged.images, validation.faces.images[asked])
     open_names = {name for name in vars(JudgedSplit) if not name.startswith("_")}
-    assert open_names == {"images", "fresh", "judge", "compare", "judge_score"}
+    assert open_names == {"images", "fresh", "judge", "compare", "judge_score", "compare_scores"}
     truth = np.eye(7)[validation.faces.labels]
     answers = [(half.judged, truth[half.asked]) for half in both]
     figures = JudgedSplit.judge(answers, drawn.classes, resamples=0)["all_images"]
@@ -130,6 +131,40 @@ def test_two_systems_are_compared_on_the_same_images(both, validation, drawn):
     assert found["interval"][0] > 0
     assert found["mcnemar"]["only_second"] == 10
     assert found["mcnemar"]["p"] < 0.01
+
+
+def test_scores_are_compared_over_trials_and_halves_with_an_interval_over_the_images(both, validation, drawn):
+    name, rng = drawn.classes[3], np.random.default_rng(0)
+    of_it = validation.faces.labels == 3
+    better, worse = (help * of_it[:, None] + rng.normal(size=(len(of_it), 2)) for help in (2.5, 0.5))
+
+    def asked(scores):
+        return [(half.judged, scores[half.asked]) for half in both]
+
+    found = JudgedSplit.compare_scores(asked(worse), asked(better), name)
+    areas = [
+        [half.judged.judge_score(scores[half.asked][:, trial], name) for half in both for trial in range(2)]
+        for scores in (better, worse)
+    ]
+    assert found["difference"] == pytest.approx(np.mean(areas[0]) - np.mean(areas[1]))
+    low, high = found["interval"]
+    assert 0 < low < found["difference"] < high
+    drawn_again = [_mean_difference(better, worse, of_it, both, np.random.default_rng(seed)) for seed in range(300)]
+    assert (high - low) / 2 == pytest.approx(1.96 * np.std(drawn_again), rel=0.25)
+    assert JudgedSplit.compare_scores(asked(better), asked(better), name) == {"difference": 0, "interval": None}
+
+
+def _mean_difference(better, worse, of_it, both, rng):
+    """The difference on images drawn with replacement, as many of the expression and of the others as there are."""
+    found = []
+    for half in both:
+        own, rest = (
+            rng.choice(rows, len(rows)) for rows in (half.asked[of_it[half.asked]], half.asked[~of_it[half.asked]])
+        )
+        for trial in range(2):
+            areas = [auroc(scores[own, trial], scores[rest, trial]) for scores in (better, worse)]
+            found.append(areas[0] - areas[1])
+    return np.mean(found)
 
 
 def test_what_one_half_is_told_does_not_change_how_it_is_judged(members, both, validation):

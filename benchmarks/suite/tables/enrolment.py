@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from benchmarks.suite.pictures import Lines, panels
 from benchmarks.suite.records import Result, Row
 from benchmarks.suite.splits import Asked, JudgedSplit, selecting_faces, training_faces
 from benchmarks.suite.systems import OBJECTIVES
-from benchmarks.suite.tables.common import Results, cells, claim, counted, header, percent, spread
+from benchmarks.suite.tables.common import Results, cells, claim, counted, decided, header, percent, points, spread
 from benchmarks.suite.variants import without
 from numpy.typing import NDArray
 
@@ -32,7 +32,13 @@ def rows(bench: Bench) -> list[Row]:
     for stranger in bench.budget.strangers:
         train, validation = without(bench.train, stranger), without(bench.validation, stranger)
         training = bench.training_on(OBJECTIVE, train, validation, f"without-{stranger}", PROBE)
-        config = training.config | {"stranger": stranger, "shots": list(SHOTS), "draws": bench.budget.draws}
+        config = training.config | {
+            "stranger": stranger,
+            "shots": list(SHOTS),
+            "draws": bench.budget.draws,
+            "arms": list(ARMS),
+            "compared": [PROBED, PROTOTYPES],
+        }
         found.append(Row("enrolment", training.name, config, partial(_measure, bench, training, stranger)))
     return found
 
@@ -62,7 +68,23 @@ def _measure(bench: Bench, training: Training, stranger: str) -> Result:
         {"arm": arm, "shots": shots, "draw": draw} | _figures(asked, classes)
         for (arm, shots, draw), asked in answers.items()
     ]
-    return {"before": _figures(before, classes), "trials": trials}
+    return {
+        "before": _figures(before, classes),
+        "trials": trials,
+        "prototypes_less_regression": {str(shots): _compared(answers, shots, stranger) for shots in SHOTS},
+    }
+
+
+def _compared(answers: Mapping[tuple[str, int, int], Asked], shots: int, stranger: str) -> dict[str, Any]:
+    """The nearest prototype's AUROC less the regression's, of the same faces enrolled."""
+
+    def scores(arm: str) -> Asked:
+        draws = [asked for (each, n, _), asked in answers.items() if (each, n) == (arm, shots)]
+        return [
+            (half[0][0], np.stack([proba[:, -1] for _, proba in half], axis=1)) for half in zip(*draws, strict=True)
+        ]
+
+    return JudgedSplit.compare_scores(scores(PROBED), scores(PROTOTYPES), stranger)
 
 
 def _figures(asked: Asked, classes: list[str]) -> dict[str, float]:
@@ -133,9 +155,9 @@ def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
         "but one, which is then enrolled with so many faces drawn from the training split: mean of "
         f"{counted(bench.budget.draws, 'draw')}, smallest and largest in brackets. "
         "Nothing is trained but the logistic regression. AUROC tells the expression's faces from all others by its "
-        "probability; where no new face is among the k nearest, it is 0 and tied. `enroll` "
-        "needs two faces. Each half of the validation split calibrates for the other, without the expression. In "
-        "percent, over all images.",
+        "probability; where no new face is among the k nearest, it is 0 and tied. The difference of two stands with "
+        "its 95% interval over the images, not over the draws. `enroll` needs two faces. Each half of the validation "
+        "split calibrates for the other, without the expression. In percent, over all images.",
     ]
     for row in rows:
         result = results.get(row.path)
@@ -147,26 +169,24 @@ def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
         ]
         for figure, title in {**figures, "old_recall": f"recall of the others{_before(result)}"}.items():
             said += [cells([title, arm, *(spread(_values(result, arm, n, figure)) for n in SHOTS)]) for arm in ARMS]
+        said.append(cells(["AUROC, difference", f"{PROTOTYPES}, less {PROBED}", *_differences(result)]))
     return [*said, "", _claim(rows, results)]
 
 
 def _claim(rows: list[Row], results: Results) -> str:
     """Whether distances tell the expression of ten faces better than a logistic regression; by the prototypes', which
     rank all faces."""
-    found = {}
-    for row in rows:
-        if row.path in results:
-            nearest, probe = (
-                float(np.mean(_values(results[row.path], arm, SHOTS[2], "auroc"))) for arm in (PROTOTYPES, PROBED)
-            )
-            found[row.config["stranger"]] = nearest, probe
-    better = [nearest > probe for nearest, probe in found.values()]
-    evidence = "; ".join(f"{name} {percent(one)} against {percent(other)}" for name, (one, other) in found.items())
+    found = {
+        row.config["stranger"]: results[row.path]["prototypes_less_regression"][str(SHOTS[2])]
+        for row in rows
+        if row.path in results
+    }
+    evidence = "; ".join(f"{name} {points(each['difference'], each['interval'])}" for name, each in found.items())
     return claim(
         f"embeddings learn semantic similarity: with {SHOTS[2]} faces of an expression never seen, distances tell it "
         "better than a logistic regression on the same embeddings",
-        True if better and all(better) else False if better and not any(better) else None,
-        evidence and f"AUROC of the nearest prototype against the regression's, 50 being chance: {evidence}",
+        decided([each["interval"] for each in found.values()]),
+        evidence and f"AUROC of the nearest prototype less the regression's: {evidence}",
     )
 
 
@@ -179,6 +199,11 @@ def picture(bench: Bench, rows: list[Row], results: Results) -> Figure:
                     arm: _means(results[row.path], arm, figure) for arm in ARMS
                 }
     return panels(drawn, "faces enrolled", log=True)
+
+
+def _differences(result: Result | None) -> list[str]:
+    found = result["prototypes_less_regression"] if result else {}
+    return [points(found[str(n)]["difference"], found[str(n)]["interval"]) if found else "" for n in SHOTS]
 
 
 def _before(result: Result | None) -> str:
