@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.nn.functional import one_hot
 
 from ferembed import train
@@ -37,13 +38,15 @@ def run(recipe, out, data=None):
     return train(recipe, data.split("train"), data.split("validation"), out)
 
 
-def test_mixed_images_come_with_mixed_targets_and_votes():
+def test_mixed_images_come_with_mixed_targets_votes_and_answers_of_teachers():
     rng = np.random.default_rng(0)
     data = faces().split("train")
     votes = rng.dirichlet(np.ones(3), len(data)).astype(np.float32)
     votes[:20] = 0
     data = replace(data, votes=votes, vote_classes=("a", "b", "c"))
     loaded = FaceData(MIXED, data, data)
+    answers = torch.from_numpy(rng.dirichlet(np.ones(7), len(data))).float()
+    loaded.train_faces.learn(answers.log())
     plain = loaded.train_faces.gather(RowBatch(torch.arange(64), None))
     mixed = loaded._changed(plain, torch.Generator().manual_seed(0))
     # Each row is a share of itself and the rest of one other: found anew from the pixels alone.
@@ -62,7 +65,26 @@ def test_mixed_images_come_with_mixed_targets_and_votes():
         )
         expected = (1 - share) * plain.votes[row] + share * plain.votes[partner]
         torch.testing.assert_close(mixed.votes[row], expected.float(), atol=1e-4, rtol=0)
+        expected = (1 - share) * answers[row] + share * answers[partner]
+        torch.testing.assert_close(mixed.taught[row].exp(), expected.float(), atol=1e-4, rtol=0)
     assert torch.equal(mixed.labels, plain.labels)
+
+
+def test_what_teachers_said_of_a_face_reaches_the_losses_with_that_face(tmp_path, seen):
+    data = faces()
+    teacher = tmp_path / "teacher"
+    run(TINY.override({"epochs": 1}), teacher)
+    distillation = {"name": "distillation", "teachers_see": "faces"}
+    changes = {"losses": [distillation], "teachers": [str(teacher)], "augment": AugmentConfig.none().model_dump()}
+    seen.clear()
+    run(TINY.override({**changes, "epochs": 1}), tmp_path / "pupil")
+    said = load_file(tmp_path / "pupil" / "teachers.safetensors")["log_probabilities"].float()
+    labels = torch.tensor(data.split("train").labels)
+    for outputs in seen:
+        rows = (outputs.teacher_logits[:, None] == said).all(dim=2).long().argmax(dim=1)
+        assert torch.equal(outputs.teacher_logits, said[rows])
+        assert torch.equal(outputs.labels, labels[rows])
+    assert len(seen) == 6
 
 
 def test_a_mixup_run_gives_its_targets_to_every_loss(tmp_path, seen):

@@ -1,5 +1,6 @@
 """Runs that start from another's weights, learn from its answers, or take their labels from annotators' votes."""
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from ferembed import DataError, RecipeError, StorageError, evaluate, load, train
 from ferembed.data.readers.ferplus import ferplus_labels, refined_targets
@@ -14,7 +16,7 @@ from ferembed.runs._lineage import start_of, teachers_of, trained_network
 from ferembed.runs.pipeline import VOTING
 from ferembed.training.checkpoint import best_weights
 from ferembed.training.fit import make_learner
-from ferembed.training.module import answers
+from ferembed.training.teachers import answers
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_fit import TINY, faces
@@ -67,6 +69,30 @@ def test_pupils_learn_the_mean_answer_of_teachers_that_stay_as_they_are(finished
     train(recipe, data.split("train"), data.split("validation"), tmp_path / "pupil")
     assert all(torch.equal(known[name], value) for name, value in best_weights(folder).items())
     assert known.keys() == best_weights(tmp_path / "pupil").keys()
+
+
+def test_teachers_that_see_the_faces_are_asked_once_and_what_they_said_is_kept(finished, tmp_path):
+    _, folder = finished
+    recipe = TINY.override({**TAUGHT, "teachers": [str(folder)], "epochs": 1, "losses.1.teachers_see": "faces"})
+    data, out = faces(), tmp_path / "pupil"
+
+    def trained():
+        train(recipe, data.split("train"), data.split("validation"), out)
+        return load_file(out / "teachers.safetensors")["log_probabilities"]
+
+    said = trained()
+    (teacher,), images = teachers_of(recipe, CLASSES), torch.tensor(data.split("train").images)[:, None].float() / 255
+    with torch.no_grad():
+        plain, mirrored = (teacher(each)[1].log_softmax(dim=1) for each in (images, images.flip(-1)))
+    assert said.dtype == torch.float16
+    torch.testing.assert_close(said.float(), (plain + mirrored) / 2, atol=0.01, rtol=0.01)
+
+    (out / "run.json").unlink()
+    save_file({"log_probabilities": -said}, out / "teachers.safetensors")
+    assert torch.equal(trained(), -said), "a run that goes on asks again"
+    (out / "run.json").unlink()
+    shutil.rmtree(out / "checkpoints")
+    assert torch.equal(trained(), said), "a new run learns what an older one was told"
 
 
 def test_what_no_run_can_give_is_refused(finished, tmp_path):

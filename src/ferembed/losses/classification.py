@@ -162,10 +162,10 @@ class SoftCrossEntropy(LossSpec):
 
 
 class Distillation(HeadSpec):
-    """Cross-entropy of the softmax head against the mean answer of the recipe's ``teachers`` to the same batch.
+    """Cross-entropy of the softmax head against the mean answer of the recipe's ``teachers``.
 
-    The teachers see the images as the network does, augmented and mixed. Both answers are softened by the temperature,
-    and the loss is multiplied by its square, so that the gradient keeps its size.
+    Both answers are softened by the temperature, and the loss is multiplied by its square, so that the gradient keeps
+    its size.
 
     Notes
     -----
@@ -189,6 +189,9 @@ class Distillation(HeadSpec):
     name: Literal["distillation"] = "distillation"
     temperature: float = Field(default=2.0, gt=0)
     """Both sides' logits are divided by it."""
+    teachers_see: Literal["batch", "faces"] = "batch"
+    """The images of each batch as the network sees them, augmented and mixed; or each training face as it is and
+    mirrored, once before training, which spares a forward pass of every teacher in every step."""
 
     def value(self, outputs: Outputs) -> Tensor:
         assert outputs.logits is not None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,19 +18,23 @@ from ferembed.data.dataset import DataError, FaceDataset
 from ferembed.data.image_files import ImageFiles
 from ferembed.data.images import LUMA
 from ferembed.data.readers.ferplus import refined_targets
+from ferembed.models import Network
 from ferembed.training.augmentation import Mix, augment
 from ferembed.training.loaders import FaceLoader, RowBatch, RowChunks, TrainingLoader, make_batches
 from ferembed.training.recipe import Recipe
+from ferembed.training.teachers import kept_answers
 
 
 @dataclass
 class FaceBatch:
-    """Images (n, channels, h, w) in [0, 1], labels (n,), votes (n, v) where known, targets (n, c) if mixed or voted."""
+    """Images (n, channels, h, w) in [0, 1], labels (n,), votes (n, v) where known, targets (n, c) if mixed or voted,
+    and log probabilities (n, c) of teachers that were asked before."""
 
     images: Tensor
     labels: Tensor
-    votes: Tensor | None
+    votes: Tensor | None = None
     targets: Tensor | None = None
+    taught: Tensor | None = None
 
 
 class FaceTensors:
@@ -39,28 +44,28 @@ class FaceTensors:
         self._channels = channels
         self.files = faces.images if isinstance(faces.images, ImageFiles) else None
         self._images = None if self.files is not None else as_batch(torch.from_numpy(np.array(faces.images)), channels)
-        self._labels = torch.from_numpy(np.array(faces.labels))
-        self._votes = None if faces.votes is None else torch.from_numpy(np.array(faces.votes))
-        self._targets = None if targets is None else torch.from_numpy(np.array(targets))
+        known = {"labels": faces.labels, "votes": faces.votes, "targets": targets}
+        self._known = {name: torch.from_numpy(np.array(each)) for name, each in known.items() if each is not None}
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self._known["labels"])
+
+    def learn(self, taught: Tensor) -> None:
+        """Add teachers' log probabilities, shape (n, c), to what is known of the faces."""
+        self._known["taught"] = taught.float().to(self._known["labels"].device)
 
     def gather(self, batch: RowBatch) -> FaceBatch:
-        """The rows' pixels as they are stored (uint8), with labels and votes, on the device of the batch."""
+        """The rows' pixels as they are stored (uint8), with what is known of them, on the device of the batch."""
         rows = batch.rows
-        if self._labels.device != rows.device:
+        if self._known["labels"].device != rows.device:
             self._images = None if self._images is None else self._images.to(rows.device)
-            self._labels = self._labels.to(rows.device)
-            self._votes = None if self._votes is None else self._votes.to(rows.device)
-            self._targets = None if self._targets is None else self._targets.to(rows.device)
+            self._known = {name: column.to(rows.device) for name, column in self._known.items()}
         if batch.pixels is None:
             assert self._images is not None
             images = self._images[rows]
         else:
             images = as_batch(batch.pixels, self._channels)
-        votes, targets = (None if known is None else known[rows] for known in (self._votes, self._targets))
-        return FaceBatch(images, self._labels[rows], votes, targets)
+        return FaceBatch(images, **{name: column[rows] for name, column in self._known.items()})
 
 
 def as_batch(images: Tensor, channels: int) -> Tensor:
@@ -76,8 +81,21 @@ def as_batch(images: Tensor, channels: int) -> Tensor:
 class FaceData(pl.LightningDataModule):
     """Training rows in the recipe's batches; at validation the gallery's rows, then the validation split's."""
 
-    def __init__(self, recipe: Recipe, train: FaceDataset, validation: FaceDataset) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        train: FaceDataset,
+        validation: FaceDataset,
+        *,
+        teachers: Sequence[Network] = (),
+        answers: Path | None = None,
+    ) -> None:
+        """``teachers`` are asked once about the training faces; the file ``answers`` keeps what they say.
+
+        A run whose teachers see each batch gives none here.
+        """
         super().__init__()
+        self._teachers, self._answers = teachers, answers
         self._recipe = recipe
         self._train_labels, self._num_classes = train.labels, len(train.classes)
         channels = recipe.encoder.channels
@@ -86,6 +104,17 @@ class FaceData(pl.LightningDataModule):
         rows = np.random.default_rng(recipe.seed).permutation(len(train))
         self._gallery_rows = np.sort(rows[: recipe.validation_gallery])
         self._place: dict[str, Any] | None = None
+
+    def setup(self, stage: str) -> None:
+        if not self._teachers:
+            return
+        assert self.trainer is not None
+        assert self._answers is not None
+        device = self.trainer.strategy.root_device
+        for teacher in self._teachers:
+            teacher.to(device)
+        images = (batch.images for batch in self.training_faces(device))
+        self.train_faces.learn(kept_answers(self._teachers, images, len(self.train_faces), self._answers))
 
     def go_on_from(self, place: dict[str, Any]) -> None:
         """Make training loaders that go on where ``place``, the state of one, was taken.
@@ -129,15 +158,20 @@ class FaceData(pl.LightningDataModule):
         return FaceLoader(RowChunks(rows), faces.files, self._recipe.workers)
 
     def _changed(self, plain: FaceBatch, generator: torch.Generator) -> FaceBatch:
-        """The batch augmented and, where the recipe says so, mixed: images, targets and votes alike."""
-        config, labels, votes = self._recipe.augment, plain.labels, plain.votes
-        images = augment(plain.images, config, generator)
-        targets = plain.targets
+        """The batch augmented and, where the recipe says so, mixed: images and all that is known of them alike."""
+        config, labels, votes, taught = self._recipe.augment, plain.labels, plain.votes, plain.taught
+        changed = replace(plain, images=augment(plain.images, config, generator))
         if not config.mixup:
-            return FaceBatch(images, labels, votes, targets)
+            return changed
         mix = Mix.draw(len(labels), config.mixup, generator, labels.device)
-        targets = mix(F.one_hot(labels, self._num_classes).float() if targets is None else targets)
-        return FaceBatch(mix(images), labels, None if votes is None else mix(votes), targets)
+        targets = F.one_hot(labels, self._num_classes).float() if plain.targets is None else plain.targets
+        return FaceBatch(
+            mix(changed.images),
+            labels,
+            None if votes is None else mix(votes),
+            mix(targets),
+            None if taught is None else mix(taught.exp()).log(),
+        )
 
 
 def soft_targets(recipe: Recipe, train: FaceDataset) -> NDArray[np.float32] | None:

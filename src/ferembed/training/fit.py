@@ -34,6 +34,7 @@ from ferembed.training.face_data import FaceData
 from ferembed.training.loaders import make_batches
 from ferembed.training.module import MetricLearner
 from ferembed.training.recipe import Recipe
+from ferembed.training.teachers import asked_once
 
 MONITOR = "validation/knn_accuracy"
 
@@ -59,8 +60,9 @@ def fit_network(
     train, validation : FaceDataset
         With the same classes. Training trains; validation selects the epoch, by k-NN accuracy; of equals, the first.
     out : path
-        Folder for checkpoints (``checkpoints/``), CSV and TensorBoard logs (``logs/``) and the losses' own parameters
-        (``losses.safetensors``). If it holds a checkpoint, training goes on from it.
+        Folder for checkpoints (``checkpoints/``), CSV and TensorBoard logs (``logs/``), the losses' own parameters
+        (``losses.safetensors``) and what teachers that are asked once said (``teachers.safetensors``). If it holds a
+        checkpoint, training goes on from it.
     start : Network, optional
         Trained weights to start from instead of random ones.
     teachers : sequence of Network
@@ -96,14 +98,18 @@ def fit_network(
         raise DataError(f"train names the classes {train.classes}, validation {validation.classes}: they must agree.")
     folder = Path(out)
     checkpoints = folder / "checkpoints"
-    module = make_learner(recipe, train, start=start, teachers=teachers)
+    last, answers = checkpoints / "last.ckpt", folder / "teachers.safetensors"
+    if not last.is_file():
+        answers.unlink(missing_ok=True)
+    now, later = (teachers, ()) if asked_once(recipe) else ((), teachers)
+    module = make_learner(recipe, train, start=start, teachers=later)
+    data = FaceData(recipe, train, validation, teachers=now, answers=answers)
     trainer = _trainer(
         recipe, folder, checkpoints, callbacks, accelerator=accelerator, devices=devices, strategy=strategy
     )
     make_batches(recipe, train.labels, world_size=trainer.world_size)  # refused here, not in each of many processes
-    last = checkpoints / "last.ckpt"
     with _quiet(), explain_memory(recipe):
-        trainer.fit(module, FaceData(recipe, train, validation), ckpt_path=last if last.is_file() else None)
+        trainer.fit(module, data, ckpt_path=last if last.is_file() else None)
     wait_for_all()
     module.load_state_dict(best_weights(folder))
     if is_first():

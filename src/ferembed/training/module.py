@@ -18,6 +18,7 @@ from ferembed.training.distributed import gather_outputs
 from ferembed.training.face_data import FaceBatch, step_seed
 from ferembed.training.parts import OptimizerConfig
 from ferembed.training.recipe import Recipe
+from ferembed.training.teachers import answers
 
 
 class MetricLearner(pl.LightningModule):
@@ -59,7 +60,7 @@ class MetricLearner(pl.LightningModule):
 
     def training_step(self, batch: FaceBatch, batch_idx: int) -> Tensor:
         embeddings, logits, vote_logits = self.network(batch.images)
-        taught = answers(self._teachers, batch.images) if self._teachers else None
+        taught = answers(self._teachers, batch.images) if self._teachers else batch.taught
         outputs = Outputs(embeddings, batch.labels, logits, batch.votes, vote_logits, batch.targets, taught)
         total: Tensor
         total, parts = self.loss(gather_outputs(outputs))
@@ -98,13 +99,6 @@ class MetricLearner(pl.LightningModule):
         total, warmup = epoch * self.recipe.epochs, round(epoch * self.recipe.optimizer.warmup_epochs)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, warmup, total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-@torch.no_grad()
-def answers(teachers: Sequence[Network], images: Tensor) -> Tensor:
-    """Mean log probabilities of the teachers' softmax heads; shape (n, c)."""
-    said = [teacher(images)[1].float().log_softmax(dim=1) for teacher in teachers]
-    return torch.stack(said).mean(dim=0)
 
 
 class RunningMeans:
