@@ -49,6 +49,8 @@ class Objective:
 
 SMOOTHED = {"name": "cross_entropy", "label_smoothing": 0.1}
 HARD = {"name": "triplet", "weight": 0.5, "margin": 0.2, "miner": {"name": "hard", "warm_up": 500}}
+# With no other loss beside them hard triplets at a high learning rate draw all faces to one point.
+LATER_HARD = HARD | {"miner": {"name": "hard", "warm_up": 6800}}
 PAIRS = {"name": "contrastive", "pairs": "batch"}
 
 OBJECTIVES: dict[str, Objective] = {
@@ -57,7 +59,7 @@ OBJECTIVES: dict[str, Objective] = {
     "ce-contrastive": Objective("cross-entropy + Siamese pairs", (SMOOTHED, PAIRS)),
     "contrastive": Objective("Siamese pairs", (PAIRS,), "class_balanced"),
     "ce-triplet": Objective("cross-entropy + triplets", (SMOOTHED, HARD)),
-    "triplet": Objective("triplets", (HARD,), "class_balanced"),
+    "triplet": Objective("triplets", (LATER_HARD,), "class_balanced"),
     "ce-hinge": Objective("cross-entropy + squared hinge", (SMOOTHED, {"name": "squared_hinge", "weight": 0.25})),
     "hinge": Objective("squared hinge", ("squared_hinge",)),
     # Not smoothed: weights would multiply what smoothing gives the rare classes, too, until nothing else is learnt.
