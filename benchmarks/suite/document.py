@@ -7,7 +7,7 @@ from benchmarks.suite import trainings
 from benchmarks.suite.bench import Bench
 from benchmarks.suite.records import device
 from benchmarks.suite.tables import TABLES
-from benchmarks.suite.tables.common import Results
+from benchmarks.suite.tables.common import Results, counted
 
 from ferembed.evaluation import save_figure
 from ferembed.storage import write_text
@@ -36,8 +36,8 @@ def _opening(bench: Bench, total: int, results: Results) -> list[str]:
         f"# Benchmark suite, budget {budget.name}",
         "",
         f"`python -m benchmarks.suite --budget {budget.name}`: {len(results)} of {total} rows measured; an empty cell "
-        f"was not run. Tables made on {machine['cpus']} CPUs ({machine['processor']}), {device()}; each row's record "
-        "in `rows/` says where it was measured.",
+        f"was not run. Tables made on {counted(machine['cpus'], 'CPU')} ({machine['processor']}), {device()}; "
+        "each row's record in `rows/` says where it was measured.",
         "",
         f"Of {bench.faces.source}, the training split trains ({len(bench.train.faces)} faces), and the validation "
         f"split selects and is judged ({sum(map(len, judged))} that are not blank; {fresh} of them have no copy, "

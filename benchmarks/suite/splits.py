@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from ferembed import FaceDataset, Metrics, evaluate_probabilities
 from ferembed.data.known import near_copies, photo_groups
-from ferembed.evaluation import auroc, compare_probabilities
+from ferembed.evaluation import compare_probabilities
 from ferembed.evaluation.ranking import auroc_difference, one_against_rest
 
 RESAMPLES = 1000
@@ -120,8 +120,7 @@ class JudgedSplit:
 
     def judge_score(self, scores: Floats, name: str) -> float:
         """How well a score (n,) tells the faces of one expression from the others: area under the ROC curve."""
-        of_it = self.__faces.labels == self.__faces.classes.index(name)
-        return auroc(scores[of_it], scores[~of_it])
+        return self.__ranked(scores[:, None], name)[0]
 
     @staticmethod
     def compare_scores(first: Asked, second: Asked, name: str) -> dict[str, Any]:
@@ -139,9 +138,8 @@ class JudgedSplit:
     def __ranked(self, scores: Floats, name: str) -> tuple[float, Floats]:
         rest = np.array(self.__faces.labels != self.__faces.classes.index(name), dtype=np.int64)
         trials = [one_against_rest(np.stack([each, -each], axis=1).astype(np.float64), rest) for each in scores.T]
-        return float(np.mean([each.by_class[0] for each in trials])), np.mean(
-            [each.parts[:, 0] for each in trials], axis=0
-        )
+        errors: Floats = np.mean([each.parts[:, 0] for each in trials], axis=0)
+        return float(np.mean([each.by_class[0] for each in trials])), errors
 
     @staticmethod
     def __labels(asked: Asked) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -49,7 +49,7 @@ class Objective:
 
 SMOOTHED = {"name": "cross_entropy", "label_smoothing": 0.1}
 HARD = {"name": "triplet", "weight": 0.5, "margin": 0.2, "miner": {"name": "hard", "warm_up": 500}}
-# With no other loss beside them hard triplets at a high learning rate draw all faces to one point.
+# With no other loss beside them hard triplets draw all faces to one point: they come late.
 LATER_HARD = HARD | {"miner": {"name": "hard", "warm_up": 6800}}
 PAIRS = {"name": "contrastive", "pairs": "batch"}
 

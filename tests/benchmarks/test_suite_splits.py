@@ -143,7 +143,7 @@ def test_scores_are_compared_over_trials_and_halves_with_an_interval_over_the_im
 
     found = JudgedSplit.compare_scores(asked(worse), asked(better), name)
     areas = [
-        [half.judged.judge_score(scores[half.asked][:, trial], name) for half in both for trial in range(2)]
+        [auroc(scores[own, trial], scores[rest, trial]) for own, rest in _sides(of_it, both) for trial in range(2)]
         for scores in (better, worse)
     ]
     assert found["difference"] == pytest.approx(np.mean(areas[0]) - np.mean(areas[1]))
@@ -154,13 +154,16 @@ def test_scores_are_compared_over_trials_and_halves_with_an_interval_over_the_im
     assert JudgedSplit.compare_scores(asked(better), asked(better), name) == {"difference": 0, "interval": None}
 
 
+def _sides(of_it, both):
+    """In each half the rows of the expression, and the others."""
+    return [(half.asked[of_it[half.asked]], half.asked[~of_it[half.asked]]) for half in both]
+
+
 def _mean_difference(better, worse, of_it, both, rng):
     """The difference on images drawn with replacement, as many of the expression and of the others as there are."""
     found = []
-    for half in both:
-        own, rest = (
-            rng.choice(rows, len(rows)) for rows in (half.asked[of_it[half.asked]], half.asked[~of_it[half.asked]])
-        )
+    for sides in _sides(of_it, both):
+        own, rest = (rng.choice(rows, len(rows)) for rows in sides)
         for trial in range(2):
             areas = [auroc(scores[own, trial], scores[rest, trial]) for scores in (better, worse)]
             found.append(areas[0] - areas[1])

@@ -101,9 +101,9 @@ def fit_network(
     last, answers = checkpoints / "last.ckpt", folder / "teachers.safetensors"
     if not last.is_file():
         answers.unlink(missing_ok=True)
-    now, later = (teachers, ()) if asked_once(recipe) else ((), teachers)
-    module = make_learner(recipe, train, start=start, teachers=later)
-    data = FaceData(recipe, train, validation, teachers=now, answers=answers)
+    before, during = (teachers, ()) if asked_once(recipe) else ((), teachers)
+    module = make_learner(recipe, train, start=start, teachers=during)
+    data = FaceData(recipe, train, validation, teachers=before, answers=answers)
     trainer = _trainer(
         recipe, folder, checkpoints, callbacks, accelerator=accelerator, devices=devices, strategy=strategy
     )
