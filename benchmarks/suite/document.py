@@ -42,5 +42,6 @@ def _opening(bench: Bench, total: int, results: Results) -> list[str]:
         f"Of {bench.faces.source}, the training split trains ({len(bench.train.faces)} faces), and the validation "
         f"split selects and is judged ({sum(map(len, judged))} that are not blank; {fresh} of them have no copy, "
         "identical or known to show the same photo, in the training split): each half selects for the other. The test "
-        "split is not looked at.",
+        "split is not looked at. A claim about differences is decided where one surely lies on one side of 0 and none "
+        "on the other, by intervals widened so that all of the claim's hold at once with 95% (Bonferroni).",
     ]

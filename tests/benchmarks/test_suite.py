@@ -98,8 +98,16 @@ def test_a_claim_is_decided_only_by_differences_that_are_sure_and_agree():
     assert decided([(-0.03, -0.01), (-0.01, 0.02)]) is False
     assert decided([(0.01, 0.03), (-0.03, -0.01)]) is None
     assert decided([(-0.01, 0.01)]) is None
+    assert decided([]) is None
     assert claim("it is so", True, "5 against 3") == "**Borne out: that it is so** (5 against 3)."
     assert claim("it is so", None, "") == "**Not measured yet: that it is so**."
+
+
+def test_the_more_differences_a_claim_rests_on_the_surer_each_must_be():
+    nearly = (0.0005, 0.02)
+    assert decided([nearly]) is True
+    assert decided([nearly, *[(-0.01, 0.01)] * 3]) is None
+    assert decided([nearly, None, None, None]) is True
 
 
 def test_what_was_kept_makes_the_same_figures_without_weights_and_in_the_same_tables(suite, capsys):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from benchmarks.suite.answers import Halves, head_answers
 from benchmarks.suite.bench import Bench, Training
 from benchmarks.suite.records import Result
 from benchmarks.suite.splits import JudgedSplit
+from scipy.stats import norm
 
 Results = Mapping[str, Result]
 """Results by the row's path, of those that were measured."""
@@ -76,10 +76,15 @@ def claim(said: str, true: bool | None, evidence: str) -> str:
     return f"**{verdict if evidence else 'Not measured yet'}: that {said}**" + (f" ({evidence})." if evidence else ".")
 
 
-def decided(differences: Sequence[Any]) -> bool | None:
-    """What differences with 95% intervals agree on: True if some are above 0 and none below, False the other way."""
-    above = any(each[0] > 0 for each in differences if each)
-    below = any(each[1] < 0 for each in differences if each)
+def decided(intervals: Sequence[Sequence[float] | None]) -> bool | None:
+    """What differences with 95% intervals agree on: True if some are above 0 and none below, False the other way.
+
+    Each of several is widened, as a normal one would be, so that all hold at once with 95% (Bonferroni).
+    """
+    known = [((low + high) / 2, (high - low) / 2) for low, high in filter(None, intervals)]
+    wider = norm.ppf(1 - 0.025 / max(1, len(known))) / norm.ppf(0.975)
+    above = any(middle > wider * reach for middle, reach in known)
+    below = any(-middle > wider * reach for middle, reach in known)
     return None if above == below else above
 
 
