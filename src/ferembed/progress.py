@@ -18,7 +18,8 @@ PATIENCE = 2.0
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A function that takes how much of ``total`` is done and, after two seconds, shows it on standard error.
 
-    None is a total that nobody knows: the bar then shows that something moves.
+    Where that is neither a terminal nor a notebook nothing is written. None is a total that nobody knows: the bar then
+    shows that something moves.
     """
     start = time.monotonic()
     bar: Progress | None = None
@@ -47,5 +48,8 @@ def _bar() -> Progress:
     from rich.console import Console
     from rich.progress import Progress
 
+    console = Console(stderr=True)
+    # Where nothing can be drawn over, of the bar an empty line would be left.
+    unseen = not (console.is_terminal or console.is_jupyter)
     # Only what goes to the same terminal is printed around the bar: rich would print it to standard error.
-    return Progress(console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
+    return Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty(), disable=unseen)
