@@ -14,7 +14,7 @@ from ferembed.auditing import find_copies
 from ferembed.auditing.copies import candidates
 from ferembed.auditing.copies import find as copies_module
 from ferembed.auditing.copies._alignment import align
-from ferembed.auditing.copies.candidates import find_candidates, index_signatures
+from ferembed.auditing.copies.candidates import Candidates, best_of_each_pair, find_candidates, index_signatures
 from ferembed.auditing.copies.find import DETAIL, least_detail
 from ferembed.auditing.copies.views import MIDDLE, VIEWS, Poses, canvas, signatures, views
 from ferembed.auditing.stages import Stages
@@ -242,6 +242,20 @@ def test_a_picture_is_compared_with_its_closest_alone(monkeypatch):
     assert len(everything.pairs) > 5
     assert len(few.pairs) == 3
     assert sorted(few.likeness) == sorted(everything.likeness)[-3:]
+
+
+@given(noise=st.lists(st.floats(-1e-5, 1e-5), min_size=4, max_size=4), order=st.permutations(range(4)))
+def test_the_last_digits_do_not_decide_which_picture_is_sought_in_which(noise, order):
+    hits = Candidates(
+        np.array([[7, 3], [3, 7], [3, 7], [9, 3]]),
+        np.array([0, 5, 2, 4], np.int16),
+        np.array([0.9, 0.9, 0.9, 0.95], np.float32) + np.array(noise, np.float32),
+    )
+    best = best_of_each_pair([hits.at(np.array([place])) for place in order])
+    assert best.pairs.tolist() == [[3, 7], [9, 3]]
+    assert best.view.tolist() == [2, 4]
+    clearly = hits._replace(likeness=hits.likeness + np.array([1e-3, 0, 0, 0], np.float32))
+    assert best_of_each_pair([clearly]).pairs.tolist() == [[7, 3], [9, 3]]
 
 
 def test_no_faces_and_one_face():

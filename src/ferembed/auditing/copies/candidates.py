@@ -24,6 +24,9 @@ RECALL = 0.85
 CLOSEST = 64
 """Most pictures that one picture is compared with closely: what chance finds grows with the data, this does not."""
 
+EQUAL = 1e-4
+"""Difference of two likenesses that decides nothing: the order of a sum's terms, which threads may change, is in it."""
+
 _INDEXED = 4096
 
 
@@ -103,8 +106,12 @@ def _closest(hits: Candidates) -> Candidates:
 
 
 def _best_of_each(hits: Candidates, major: NDArray[np.int64], minor: NDArray[np.int64]) -> Candidates:
-    """Of the hits with equal keys the most alike one; in the order of the keys."""
-    order = np.lexsort((-hits.likeness, minor, major))
+    """Of the hits with equal keys the most alike one, among equals the first by row and view; in order of the keys."""
+    order = np.lexsort((hits.view, hits.pairs[:, 0], minor, major))
     new = np.ones(len(order), bool)
     new[1:] = (np.diff(major[order]) != 0) | (np.diff(minor[order]) != 0)
-    return hits.at(order[new])
+    key, likeness = np.cumsum(new) - 1, hits.likeness[order]
+    most = np.full(int(new.sum()), -np.inf, np.float32)
+    np.maximum.at(most, key, likeness)
+    equals = np.flatnonzero(likeness >= most[key] - EQUAL)
+    return hits.at(order[equals[np.unique(key[equals], return_index=True)[1]]])
