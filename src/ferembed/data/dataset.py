@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import index
 from typing import Any, TypeVar
 
 import numpy as np
@@ -114,6 +115,10 @@ class FaceDataset:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, row: int) -> tuple[NDArray[np.uint8], int]:
+        """A copy of one row's image, and its label: PyTorch's ``DataLoader`` takes the data set as it is."""
+        return np.array(self.images[index(row)]), int(self.labels[row])
+
     def __repr__(self) -> str:
         parts = ", ".join(f"{name} {np.sum(self.splits == name)}" for name in self.split_names)
         in_files = isinstance(self.images, ImageFiles)  # to count their blank ones all would have to be decoded
@@ -190,12 +195,10 @@ class FaceDataset:
         rows = np.flatnonzero(self.splits == name)
         if not rows.size:
             have = ", ".join(f"{s} ({np.sum(self.splits == s)} rows)" for s in self.split_names)
-            hint = (
-                "; with_validation(0.1), or --validation 0.1, holds some of train out" if name == "validation" else ""
-            )
-            raise DataError(
-                f"{self.source or 'this data set'} has no split {name!r}; it has {have or 'no rows'}{hint}."
-            )
+            holding_out = "; with_validation(0.1), or --validation 0.1, holds some of train out"
+            hint = holding_out if name == "validation" else ""
+            source = self.source or "this data set"
+            raise DataError(f"{source} has no split {name!r}; it has {have or 'no rows'}{hint}.")
         return self.subset(rows)
 
     def without_blank(self) -> FaceDataset:
