@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
@@ -88,6 +89,12 @@ def run(tree, tmp_path_factory):
     shown = ferembed("train", tree, "--recipe", folder / "tiny.yaml", "--out", folder / "out")
     assert "epoch   1/1" in shown
     return folder / "out"
+
+
+def test_the_version_is_told_and_python_runs_the_command_too():
+    told_by = [sys.executable, "-m", "ferembed", "--version"]
+    assert ferembed("--version") == f"ferembed {version('ferembed')}\n"
+    assert subprocess.run(told_by, capture_output=True, text=True, check=True).stdout == ferembed("--version")
 
 
 def test_training_again_returns_at_once(tree, run):

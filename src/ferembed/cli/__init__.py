@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from ferembed import __version__
 from ferembed.cli import app as page
 from ferembed.cli import audit, card, compare, demo, evaluate, export, predict, recipes, report, train
 from ferembed.cli.console import complain
 from ferembed.cli.options import RunFirst
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ferembed {__version__}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="ferembed",
@@ -19,6 +27,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _ferembed(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the command line itself; its help is the app's."""
+
+
 app.command("audit")(audit.command)
 app.command("train")(train.command)
 app.command("evaluate", cls=RunFirst)(evaluate.command)
