@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from safetensors.torch import load_file
 
 from ferembed import DataError, Recipe, RecipeError, Recognizer, StorageError, drawn_faces, train
@@ -83,6 +84,39 @@ def test_a_finished_run_is_read_back_without_training(finished, monkeypatch):
     again = train(TINY, data.split("train"), data.split("validation"), out)
     images = data.split("test").images
     np.testing.assert_allclose(again.predict_proba(images), recognizer.predict_proba(images), atol=1e-6)
+
+
+class Diary(Callback):
+    """A user's callback: k-NN accuracies as validation has them; ``ends`` cuts the run off after so many."""
+
+    def __init__(self, ends=None):
+        self.seen, self.ends = [], ends
+
+    def on_train_epoch_end(self, trainer, module):
+        if len(self.seen) == self.ends:
+            raise RuntimeError("the power is gone")
+
+    def on_validation_end(self, trainer, module):
+        self.seen.append(trainer.callback_metrics["validation/knn_accuracy"].item())
+
+    def state_dict(self):
+        return {"seen": self.seen}
+
+    def load_state_dict(self, state):
+        self.seen = state["seen"]
+
+
+def test_callbacks_of_ones_own_see_what_happens_and_go_on_with_a_run(finished, tmp_path):
+    data = faces()
+    splits = data.split("train"), data.split("validation")
+    with pytest.raises(RuntimeError, match="the power is gone"):
+        train(TINY, *splits, tmp_path / "run", callbacks=[Diary(ends=2)])
+    diary, rates = Diary(), LearningRateMonitor()
+    train(TINY, *splits, tmp_path / "run", callbacks=[diary, rates])
+    whole = [float(row["validation/knn_accuracy"]) for row in figures(finished[1]) if row["validation/knn_accuracy"]]
+    assert len(diary.seen) == 3
+    np.testing.assert_allclose(diary.seen, whole, atol=0.1)
+    assert rates.lrs
 
 
 # All that a run carries from step to step: pairs found hard, proxies, centres, a miner's warm-up, moments, averages,

@@ -25,6 +25,8 @@ from ferembed.storage import write_json, write_text
 from ferembed.training import Recipe, RecipeError
 
 if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+
     from ferembed.models import Network
 
 RUN = "run.json"
@@ -42,6 +44,7 @@ def train(
     accelerator: str = "auto",
     devices: int | str | Sequence[int] = 1,
     strategy: str = "auto",
+    callbacks: Sequence[Callback] = (),
 ) -> Recognizer:
     """Train a recogniser and save it.
 
@@ -63,6 +66,9 @@ def train(
         As of :class:`lightning.pytorch.Trainer`. With ``devices=2, strategy="ddp"`` Lightning starts the script again
         in a second process, which returns from here with the same recogniser. Each process has batches of the recipe's
         size, and the losses see the embeddings of all of them.
+    callbacks : sequence of lightning.pytorch.Callback
+        Run beside the engine's own, as a logger of experiments does; what they keep (``state_dict``) goes on with a run
+        that was cut off, and is made of tensors and plain values. A finished run calls none.
 
     Returns
     -------
@@ -107,7 +113,6 @@ def train(
         write_text(folder / "recipe.yaml", recipe.to_yaml())
         write_json(folder / "data.json", data)
         started = time.monotonic()
-        where: dict[str, Any] = {"accelerator": accelerator, "devices": devices, "strategy": strategy}
         network = fit_network(
             recipe,
             seen,
@@ -115,7 +120,10 @@ def train(
             folder,
             start=start_of(recipe, train.classes),
             teachers=teachers_of(recipe, train.classes),
-            **where,
+            accelerator=accelerator,
+            devices=devices,
+            strategy=strategy,
+            callbacks=callbacks,
         )
         if is_first():
             info = _info(recipe, data, time.monotonic() - started)
