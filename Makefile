@@ -1,4 +1,4 @@
-# Needs Python >= 3.10 and make; everything else goes into .venv.
+# Needs Python >= 3.11 and make; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check

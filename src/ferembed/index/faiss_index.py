@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from ferembed.index.inputs import positive
 from ferembed.index.ivf import IvfStore, cells_for
 from ferembed.index.stored import StoredIndex
 from ferembed.index.threads import Found, exhaustive
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 FLAT_UP_TO = 500_000
 """Vectors that ``"auto"`` searches exactly."""

@@ -7,7 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +17,6 @@ from ferembed.index.base import Index, IndexStateError, SearchResult
 from ferembed.index.inputs import integers, positive, unit_rows
 from ferembed.index.lock import ReadWriteLock
 from ferembed.storage import StorageError, atomic_folder, read_folder, write_json
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 _FORMAT = "ferembed-index-1"
 
