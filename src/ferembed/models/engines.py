@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -78,10 +77,14 @@ class OnnxEngine(Engine):
 
     def __init__(self, files: EncoderFiles, *, int8: bool = False) -> None:
         self.config, self._files, self._int8 = files.config, files, int8
+        self._encoder: list[Encoder] = []
+        self._sessions: dict[int, Any] = {}  # by process; a child that ended its parent's would wait for its threads
 
-    @cached_property
+    @property
     def encoder(self) -> Encoder:
-        return made(self._files)
+        if not self._encoder:
+            self._encoder.append(made(self._files))
+        return self._encoder[0]  # of threads that made one each, the first
 
     @property
     def files(self) -> EncoderFiles:
@@ -100,13 +103,8 @@ class OnnxEngine(Engine):
             self._sessions[here] = _open(self._files, self._int8)
         return self._sessions[here]
 
-    @cached_property
-    def _sessions(self) -> dict[int, Any]:
-        """By process; a parent's is kept in its child, for to end it would be to wait for its threads."""
-        return {}
-
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_sessions"}
+        return {**vars(self), "_sessions": {}}
 
 
 def made(files: EncoderFiles) -> Encoder:
