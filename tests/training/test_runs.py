@@ -44,6 +44,27 @@ def test_a_run_starts_from_the_best_weights_of_another(finished):
     torch.testing.assert_close(learner.network.eval()(images)[1], other.eval()(images)[1])
 
 
+def test_a_run_may_end_between_its_start_and_what_it_learnt(finished, tmp_path):
+    _, folder = finished
+    recipe, data = TINY.override({"start": str(folder), "start_share": 0.25, "epochs": 1}), faces()
+    recognizer = train(recipe, data.split("train"), data.split("validation"), tmp_path / "run")
+    before, learnt = best_weights(folder), best_weights(tmp_path / "run")
+    encoder = recognizer.encoder
+    for name, value in encoder.named_parameters():
+        first, last = (weights[f"network.encoder.{name}"] for weights in (before, learnt))
+        assert not torch.equal(first, last)
+        torch.testing.assert_close(value, 0.25 * first + 0.75 * last)
+    images = torch.tensor(data.split("train").without_blank().images)[:, None].float() / 255
+    convolution, normalisation = encoder.backbone.conv1[:2]
+    convolution.register_forward_hook(lambda _, __, seen: means.append(seen.mean(dim=(0, 2, 3))))
+    means = []
+    with torch.no_grad():
+        encoder(images)
+    torch.testing.assert_close(normalisation.running_mean, means[0], atol=1e-3, rtol=1e-3)
+    with pytest.raises(RecipeError, match="no start whose weights"):
+        TINY.override({"start_share": 0.25})
+
+
 def test_an_exported_file_is_as_good_a_start_as_the_run_it_was_made_of(finished, tmp_path):
     recognizer, folder = finished
     recognizer.export(tmp_path / "file.safetensors")

@@ -34,6 +34,7 @@ from ferembed.training.face_data import FaceData
 from ferembed.training.loaders import make_batches
 from ferembed.training.module import MetricLearner
 from ferembed.training.recipe import Recipe
+from ferembed.training.starting import average_with_start, start_from
 from ferembed.training.teachers import asked_once
 
 MONITOR = "validation/knn_accuracy"
@@ -112,6 +113,9 @@ def fit_network(
         trainer.fit(module, data, ckpt_path=last if last.is_file() else None)
     wait_for_all()
     module.load_state_dict(best_weights(folder))
+    if start is not None and recipe.start_share:
+        images = (batch.images for batch in data.training_faces(module.device))
+        average_with_start(start, module.network, recipe.start_share, images)
     if is_first():
         with atomic_path(folder / "losses.safetensors") as draft:
             save_file({k: v.contiguous() for k, v in module.loss.state_dict().items()}, draft)
@@ -142,22 +146,6 @@ def make_learner(
         network.compile()
     network.to(memory_format=network.encoder.memory_format)
     return MetricLearner(recipe, network, loss, train.classes, teachers)
-
-
-def start_from(trained: Network, network: Network) -> None:
-    """Give a network the encoder of a trained one and, where both have it, the softmax head.
-
-    Raises
-    ------
-    RecipeError
-        If the encoders have other layers.
-    """
-    try:
-        network.encoder.load_state_dict(trained.encoder.state_dict())
-    except RuntimeError as error:
-        raise RecipeError(f"the recipe's encoder has other layers than the one it starts from: {error}") from error
-    if network.softmax is not None and trained.softmax is not None:
-        network.softmax.load_state_dict(trained.softmax.state_dict())
 
 
 def _trainer(

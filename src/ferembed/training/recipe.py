@@ -53,6 +53,9 @@ class Recipe(Part):
     start: str | None = None
     """A run's folder, an exported file or the name of a shipped recogniser, whose encoder and, for the same classes,
     softmax head training starts from; none for random weights."""
+    start_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the start's weights in the result, which is the average of both with batch normalisation measured anew:
+    a run that goes on from a trained network keeps more of what that could do."""
     labels: Literal["given", "votes"] = "given"
     """Each face's own label; or the distribution of its annotators' votes, named by the largest: faces without a usable
     vote are left out, and losses that know distributions learn the whole of it."""
@@ -106,6 +109,12 @@ class Recipe(Part):
         if any(loss.name == "distillation" for loss in self.losses) != bool(self.teachers):
             field = "teachers" if self.teachers else "losses"
             raise wrong(field, "teachers and the distillation loss go together: give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_a_start_to_share(self) -> Recipe:
+        if self.start_share and self.start is None:
+            raise wrong("start_share", "there is no start whose weights could have a share: give one, or take 0")
         return self
 
     @model_validator(mode="after")
