@@ -115,7 +115,7 @@ def fit_network(
     module.load_state_dict(best_weights(folder))
     if start is not None and recipe.start_share:
         images = (batch.images for batch in data.training_faces(module.device))
-        average_with_start(start, module.network, recipe.start_share, images)
+        average_with_start(start, module.network, recipe.start_share, images, len(train))
     if is_first():
         with atomic_path(folder / "losses.safetensors") as draft:
             save_file({k: v.contiguous() for k, v in module.loss.state_dict().items()}, draft)

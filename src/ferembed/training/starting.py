@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from ferembed.models import Network
+from ferembed.progress import progress
 from ferembed.training.errors import RecipeError
 
 
@@ -28,7 +29,7 @@ def start_from(trained: Network, network: Network) -> None:
         network.softmax.load_state_dict(trained.softmax.state_dict())
 
 
-def average_with_start(start: Network, network: Network, share: float, batches: Iterable[Tensor]) -> None:
+def average_with_start(start: Network, network: Network, share: float, batches: Iterable[Tensor], total: int) -> None:
     """Average a network with the one whose weights it started from, weight by weight.
 
     What training gained stays for the most part, and what it forgot comes back (Wortsman et al. 2022, Robust
@@ -43,11 +44,21 @@ def average_with_start(start: Network, network: Network, share: float, batches: 
     share : float
         Of the start, 0 to 1.
     batches : iterable of Tensor
-        All training images (n, channels, h, w) in [0, 1], on the device of ``network``.
+        The training images (n, channels, h, w) in [0, 1], on the device of ``network``, all ``total`` of them.
+    total : int
     """
     before = start.state_dict()
     with torch.no_grad():
         for name, value in network.state_dict().items():
             if name in before and value.is_floating_point():
                 value.lerp_(before[name].to(value), share)
-    update_bn(batches, network.encoder)
+    with progress("averaging with the start", total) as report:
+        update_bn(_reported(batches, report), network.encoder)
+
+
+def _reported(batches: Iterable[Tensor], report: Callable[[int], None]) -> Iterator[Tensor]:
+    seen = 0
+    for images in batches:
+        yield images
+        seen += len(images)
+        report(seen)
