@@ -68,7 +68,10 @@ def test_classifiers_say_what_they_said(name):
     if name in before:
         np.testing.assert_allclose(classifier.predict_proba(before["X"]), before[name], atol=1e-6)
     if f"{name} says" in before:
-        np.testing.assert_array_equal(classifier.predict(before["X"]), before[f"{name} says"])
+        scores = classifier.score_samples(before["X"]) if name == "open_set" else knn.predict_proba(before["X"]).max(1)
+        clear = ~np.isclose(scores, classifier.threshold_)  # at the threshold a last digit decides
+        assert clear.sum() >= len(clear) - 1
+        np.testing.assert_array_equal(classifier.predict(before["X"][clear]), before[f"{name} says"][clear])
 
 
 @pytest.mark.parametrize("kind", ["exact", "flat", "ivf"])

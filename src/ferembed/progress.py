@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,19 +22,16 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     Where that is neither a terminal nor a notebook nothing is written. None is a total that nobody knows: the bar then
     shows that something moves.
     """
-    start = time.monotonic()
+    patient_until = time.monotonic() + PATIENCE
     bar: Progress | None = None
 
     def report(done: int) -> None:
-        nonlocal bar
+        nonlocal bar, patient_until
         if bar is not None:
             bar.update(bar.task_ids[0], completed=done)
-        elif time.monotonic() - start > PATIENCE:
-            from rich.markup import escape
-
-            bar = _bar()
-            bar.add_task(escape(what), total=total, completed=done)
-            bar.start()
+        elif time.monotonic() > patient_until:
+            patient_until = math.inf
+            bar = _started(what, total, done)
 
     try:
         yield report
@@ -42,14 +40,19 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
             bar.stop()
 
 
-def _bar() -> Progress:
+def _started(what: str, total: int | None, done: int) -> Progress | None:
+    """A bar, or None where nothing can be drawn over: some versions of rich would leave an empty line of it."""
     import sys
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    # Where nothing can be drawn over, of the bar an empty line would be left.
-    unseen = not (console.is_terminal or console.is_jupyter)
+    if not (console.is_terminal or console.is_jupyter):
+        return None
     # Only what goes to the same terminal is printed around the bar: rich would print it to standard error.
-    return Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty(), disable=unseen)
+    bar = Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty())
+    bar.add_task(escape(what), total=total, completed=done)
+    bar.start()
+    return bar
