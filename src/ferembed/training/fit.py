@@ -217,8 +217,11 @@ def precision_of(name: str, *, on_gpu: bool) -> Any:
 
 
 def multiplies_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 in hardware: with AMX, or with AVX-512's own instructions for it."""
-    known = torch.cpu.get_capabilities()
+    """Whether this processor multiplies bfloat16 in hardware: with AMX, or with AVX-512's own instructions for it.
+
+    PyTorch up to 2.10 cannot say: no.
+    """
+    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(known.get("amx_bf16") or known.get("avx512_bf16"))
 
 
