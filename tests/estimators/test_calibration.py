@@ -97,6 +97,16 @@ def test_isotonic_is_scikit_learns_with_the_rows_of_the_prior_but_for_its_floor(
     assert (ours > 0).all()
 
 
+def test_isotonic_keeps_the_points_where_it_bends_alone():
+    rng = np.random.default_rng(0)
+    proba = rng.dirichlet([0.2] * 7, 3000)
+    fitted = IsotonicCalibration.fit(proba, (proba.cumsum(axis=1) > rng.random((3000, 1))).argmax(axis=1))
+    for x, y in fitted.knots:
+        assert (x[0], x[-1]) == (0, 1)
+        rest = [np.interp(x[i], x[:i] + x[i + 1 :], y[:i] + y[i + 1 :]) for i in range(1, len(x) - 1)]
+        assert (np.abs(np.subtract(rest, y[1:-1])) > 1e-9).all()
+
+
 def test_scikit_learn_calibrates_our_votes_and_agrees(overlapping):
     X, y, X_val, y_val, X_new = overlapping
     votes = FrozenEstimator(KNNClassifier(15).fit(X, y))

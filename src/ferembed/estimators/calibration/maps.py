@@ -170,7 +170,7 @@ class IsotonicCalibration(Calibration):
         for column, wanted in zip(proba.T, targets(proba, codes, sample_weight, prior).T, strict=True):
             regression = IsotonicRegression(y_min=1.0 / (total + 2.0), y_max=1.0, out_of_bounds="clip")
             regression.fit(np.append(column, [0.0, 1.0]), np.append(wanted, [0.0, 1.0]), weights)
-            knots.append((tuple(regression.X_thresholds_.tolist()), tuple(regression.y_thresholds_.tolist())))
+            knots.append(_corners(regression.X_thresholds_, regression.y_thresholds_))
         return cls(tuple(knots))
 
     def map(self, proba: Array) -> Array:
@@ -267,6 +267,14 @@ def calibration_from_dict(saved: Mapping[str, Any]) -> Calibration:
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"This is not a saved calibration ({error}).") from error
     return calibration
+
+
+def _corners(x: Floats, y: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Where a function that is linear between its points bends: the points that say all of it."""
+    left, right = np.diff(x)[:-1], np.diff(x)[1:]
+    straight = (y[:-2] * right + y[2:] * left) / (left + right)
+    bends = np.concatenate([[True], np.abs(y[1:-1] - straight) > 1e-9, [True]])
+    return tuple(x[bends].tolist()), tuple(y[bends].tolist())
 
 
 def _smoothings(proba: Floats) -> tuple[float, ...]:
