@@ -231,23 +231,19 @@ def test_every_long_stage_says_how_far_it_is(monkeypatch):
     bars = []
 
     class Bar:
-        def __init__(self):
+        def __init__(self, what, total, completed):
             self.task_ids = [0]
-            bars.append(self)
-
-        def add_task(self, what, total, completed):
             self.what, self.total, self.completed = what, total, completed
+            bars.append(self)
 
         def update(self, _, completed):
             self.completed = completed
 
-        def start(self):
+        def stop(self):
             pass
 
-        stop = start
-
     monkeypatch.setattr(progress_module, "PATIENCE", -1)
-    monkeypatch.setattr(progress_module, "_bar", Bar)
+    monkeypatch.setattr(progress_module, "_started", Bar)
     audit(FACES, Plain())
     assert all(bar.completed == bar.total for bar in bars)
     assert [bar.what for bar in bars] == [
