@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Two workers of one thread each: more threads than cores would only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo test test-slow test-oldest check clean
+.PHONY: demo test test-slow check clean
 
 demo: .venv/installed
 	@echo "Asking the shipped recogniser: less than a minute on two cores. ferembed demo --train trains one on drawn faces."
@@ -19,13 +19,6 @@ test-slow: .venv/installed-dev
 	@echo "Testing what takes long (torch.compile, two processes, the whole of FER2013): some three minutes on two cores."
 	@$(PYTEST) -m slow
 
-test-oldest:
-	@echo "Testing with the oldest of everything that pyproject.toml allows, in .venv-oldest: some eight minutes."
-	@$(PYTHON) -m venv --clear .venv-oldest
-	@.venv-oldest/bin/python -m pip install -qq --disable-pip-version-check uv
-	@.venv-oldest/bin/uv pip install -q --python .venv-oldest/bin/python --resolution lowest-direct --editable '.[dev]'
-	@OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest -n 2 --dist loadfile
-
 check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -33,7 +26,7 @@ check: .venv/installed-dev
 	$(BIN)/lint-imports --no-logo
 
 clean:
-	rm -rf .venv .venv-oldest demo
+	rm -rf .venv demo
 
 .venv/installed: pyproject.toml
 	@echo "Installing the library with PyTorch into .venv: about 6 GB, three to ten minutes, once."

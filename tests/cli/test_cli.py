@@ -310,7 +310,8 @@ def test_predict_asks_the_shipped_one_and_every_kind_of_run(images, here):
     assert expected["photo"].tolist() == list(map(str, images))
     for run in ("saved", "exported", "exported.safetensors"):
         shown = table(ferembed("predict", run, *images, "--crop", "--csv"))
-        pd.testing.assert_frame_equal(shown, expected, atol=1e-4)  # a file rounds weights, engines their sums
+        rounded = 2e-5 if run == "saved" else 1e-4  # an export rounds the votes of its gallery's faces
+        pd.testing.assert_frame_equal(shown, expected, atol=rounded)
 
 
 def test_evaluate_and_report_judge_the_shipped_one(few, here):
