@@ -90,7 +90,8 @@ class Bench:
     @cache  # noqa: B019  one bench lives as long as the suite
     def training(self, network: str, objective: str, heads: tuple[str, ...]) -> Training:
         """A network's training on the whole training split."""
-        recipe = recipe_for(self.budget.recipe, network, objective, self.budget.epochs)
+        epochs = self.budget.fewer_epochs if network in self.budget.dearest else self.budget.epochs
+        recipe = recipe_for(self.budget.recipe, network, objective, epochs)
         return Training(f"{network}-{objective}", recipe, self.train, self.validation, heads)
 
     def training_on(

@@ -118,17 +118,18 @@ STARRED = (
 
 def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
     said = [
-        f"Every network learnt for {counted(bench.budget.epochs, 'epoch')}, one seed, with the optimiser and the "
-        f"augmentation of the recipe `{bench.budget.recipe}`; one look at each image. Each half of the validation "
-        "split chooses k and temperature, calibrates and weighs the vote for the other, which is judged; the epoch was "
-        f"chosen on the whole of it (by k-NN accuracy), of every network alike. {STARRED} Seconds an epoch are those "
-        "of the processor on one thread, from the table of costs. The student project's figures are over 5,512 aligned "
-        "images of both test splits, on which its members were chosen, and its ResNet50 and SENet50 began with weights "
-        "learnt from other faces: they stand here to be compared with, not beaten.",
+        f"Every network learnt for {counted(bench.budget.epochs, 'epoch')}{_fewer(bench)}, one seed, with the "
+        f"optimiser and the augmentation of the recipe `{bench.budget.recipe}`; one look at each image. Each half of "
+        "the validation split chooses k and temperature, calibrates and weighs the vote for the other, which is "
+        "judged; the epoch was chosen on the whole of it (by k-NN accuracy), of every network alike. "
+        f"{STARRED} Seconds an epoch are those of the processor on one thread, from the table of costs. The student "
+        "project's figures are over 5,512 aligned images of both test splits, on which its members were chosen, and "
+        "its ResNet50 and SENet50 began with weights learnt from other faces: they stand here to be compared with, "
+        "not beaten.",
         "",
         *header(
-            ("network", "learnt", "head", *COLUMNS, "parameters", "seconds an epoch", "student project"),
-            len(COLUMNS) + 3,
+            ("network", "learnt", "head", *COLUMNS, "parameters", "epochs", "seconds an epoch", "student project"),
+            len(COLUMNS) + 4,
         ),
     ]
     for row in rows:
@@ -146,10 +147,21 @@ def lines(bench: Bench, rows: list[Row], results: Results) -> list[str]:
     return [*said, "", _claim(bench, results)]
 
 
-def _size(results: Results, network: str) -> tuple[str, str]:
-    parameters = results.get(f"{trainings.TABLE}/{network}", {}).get("parameters")
+def _fewer(bench: Bench) -> str:
+    """The networks that learn for fewer epochs, in words."""
+    dearest, epochs = bench.budget.dearest, counted(bench.budget.fewer_epochs, "epoch")
+    return f" ({' and '.join(dearest)}, whose epochs take the longest, for {epochs})" if dearest else ""
+
+
+def _size(results: Results, network: str) -> tuple[str, str, str]:
+    """Parameters, epochs and seconds an epoch, as far as they are known."""
+    trained = results.get(f"{trainings.TABLE}/{network}", {})
     cost = results.get(f"cost/{network}", {}).get("an_epoch")
-    return f"{parameters / 1e6:.2f} M" if parameters else "", f"{cost:.0f}" if cost else ""
+    return (
+        f"{trained['parameters'] / 1e6:.2f} M" if "parameters" in trained else "",
+        str(trained.get("epochs", "")),
+        f"{cost:.0f}" if cost else "",
+    )
 
 
 def _whole(network: str) -> str:
@@ -182,16 +194,19 @@ def asked_again(bench: Bench, name: str) -> Asked:
 
 def picture(bench: Bench, rows: list[Row], results: Results) -> Figure:
     """Without the most frequent class, which stands far from all others."""
-    shown = [(row, *named(row.name)) for row in rows if row.path in results and row.name != "majority"]
-    labels = list(dict.fromkeys(_line(network, learnt) for _, network, learnt, _ in shown))
+    measured = [row for row in rows if row.path in results and row.name != "majority"]
+    shown = [(row, _line(bench, row.name), named(row.name)[-1]) for row in measured]
+    labels = list(dict.fromkeys(label for _, label, _ in shown))
     drawn: dict[str, dict[str, Points]] = {title: {} for title in PANELS.values()}
-    for row, network, learnt, head in shown:
+    for row, label, head in shown:
         for where, title in PANELS.items():
             x, y = drawn[title].setdefault(head or HEADS["knn" if row.name in FLOORS else "softmax"], ([], []))
             x.append(100 * results[row.path][where]["accuracy"])
-            y.append(labels.index(_line(network, learnt)))
+            y.append(labels.index(label))
     return places(labels, drawn, "accuracy, %")
 
 
-def _line(network: str, learnt: str) -> str:
-    return ", ".join(filter(None, (network, learnt)))
+def _line(bench: Bench, name: str) -> str:
+    network, learnt, _ = named(name)
+    epochs = counted(bench.budget.fewer_epochs, "epoch") if network in bench.budget.dearest else ""
+    return ", ".join(filter(None, (network, learnt, epochs)))
