@@ -113,7 +113,7 @@ def test_teachers_that_see_the_faces_are_asked_once_and_what_they_said_is_kept(f
     assert torch.equal(trained(), -said), "a run that goes on asks again"
     (out / "run.json").unlink()
     shutil.rmtree(out / "checkpoints")
-    assert torch.equal(trained(), said), "a new run learns what an older one was told"
+    torch.testing.assert_close(trained(), said, atol=0.01, rtol=0, msg="a new run learns what an older one was told")
 
 
 def test_what_no_run_can_give_is_refused(finished, tmp_path):
