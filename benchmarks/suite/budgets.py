@@ -20,7 +20,7 @@ class Budget:
     """The recipe whose optimiser and augmentation all trainings share."""
     networks: tuple[str, ...]
     epochs: int
-    """Of every network and objective."""
+    """Of every network and objective, but the dearest."""
     fewer_epochs: int
     """Of the trainings on variants of the training split, and of the dearest networks: a third."""
     ratios: tuple[int, ...] = (16, 100)

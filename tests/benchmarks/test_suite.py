@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -18,7 +19,7 @@ from benchmarks.suite.floors import hog, majority
 from benchmarks.suite.kept import Kept
 from benchmarks.suite.records import Records, Row
 from benchmarks.suite.systems import NETWORKS, OBJECTIVES, recipe_for
-from benchmarks.suite.tables import TABLES
+from benchmarks.suite.tables import TABLES, cost
 from benchmarks.suite.tables.common import claim, decided
 from benchmarks.suite.trainings import trainings
 from torch import nn
@@ -191,6 +192,11 @@ def test_each_network_is_trained_twice_for_equally_many_epochs_and_one_with_ever
             assert len(own) == (5 if network == PROBE else 2)
             assert set(own) == {budget.fewer_epochs if network in budget.dearest else budget.epochs}
         assert len(found) == 2 * len(budget.networks) + 6
+
+
+def test_the_cost_of_a_step_is_kept_where_epochs_change(tmp_path):
+    short, long = (Bench(replace(BUDGETS["smoke"], epochs=n), drawn_faces(140), tmp_path, tmp_path) for n in (1, 2))
+    assert [row.config for row in cost.rows(short)] == [row.config for row in cost.rows(long)]
 
 
 @pytest.mark.parametrize("network", NETWORKS)
