@@ -19,7 +19,7 @@ from benchmarks.suite.floors import hog, majority
 from benchmarks.suite.kept import Kept
 from benchmarks.suite.records import Records, Row
 from benchmarks.suite.systems import NETWORKS, OBJECTIVES, recipe_for
-from benchmarks.suite.tables import TABLES, cost
+from benchmarks.suite.tables import TABLES, cost, systems
 from benchmarks.suite.tables.common import claim, decided
 from benchmarks.suite.trainings import trainings
 from torch import nn
@@ -92,6 +92,14 @@ def test_each_table_ends_in_what_became_of_a_claim(suite):
         assert last.startswith(
             ("**Borne out: that", "**Refuted: that", "**Not decided: that", "**Not measured yet: that")
         )
+
+
+def test_a_claim_names_the_epochs_of_a_network_that_learnt_for_fewer(suite):
+    budget = replace(BUDGETS["smoke"], dearest=("baseline",))
+    bench = Bench(budget, drawn_faces(budget.drawn), suite[0], suite[0])
+    rows = systems.rows(bench)
+    results = {row.path: result for row in rows if (result := bench.records.read(row)) is not None}
+    assert "cross-entropy: baseline, 1 epoch " in systems.lines(bench, rows, results)[-1]
 
 
 def test_a_claim_is_decided_only_by_differences_that_are_sure_and_agree():

@@ -177,7 +177,9 @@ def _claim(bench: Bench, results: Results) -> str:
         if all(f"systems/{name}" in results for name in pair):
             softmax, vote = (asked_again(bench, name) for name in pair)
             found[network] = JudgedSplit.compare(softmax, vote, bench.classes)["all_images"]
-    evidence = "; ".join(f"{network} {points(each['difference'], each['interval'])}" for network, each in found.items())
+    evidence = "; ".join(
+        f"{_line(bench, network)} {points(each['difference'], each['interval'])}" for network, each in found.items()
+    )
     return claim(
         "an embedding that learns similarity, its neighbours voting beside the head, names faces better than a softmax "
         "head on the same backbone after equally many epochs",
@@ -195,7 +197,7 @@ def asked_again(bench: Bench, name: str) -> Asked:
 def picture(bench: Bench, rows: list[Row], results: Results) -> Figure:
     """Without the most frequent class, which stands far from all others."""
     measured = [row for row in rows if row.path in results and row.name != "majority"]
-    shown = [(row, _line(bench, row.name), named(row.name)[-1]) for row in measured]
+    shown = [(row, _line(bench, *named(row.name)[:2]), named(row.name)[-1]) for row in measured]
     labels = list(dict.fromkeys(label for _, label, _ in shown))
     drawn: dict[str, dict[str, Points]] = {title: {} for title in PANELS.values()}
     for row, label, head in shown:
@@ -206,7 +208,7 @@ def picture(bench: Bench, rows: list[Row], results: Results) -> Figure:
     return places(labels, drawn, "accuracy, %")
 
 
-def _line(bench: Bench, name: str) -> str:
-    network, learnt, _ = named(name)
+def _line(bench: Bench, network: str, *learnt: str) -> str:
+    """A network and what it learnt, in words, with its epochs where they are fewer than the others'."""
     epochs = counted(bench.budget.fewer_epochs, "epoch") if network in bench.budget.dearest else ""
-    return ", ".join(filter(None, (network, learnt, epochs)))
+    return ", ".join(filter(None, (network, *learnt, epochs)))
