@@ -12,11 +12,11 @@ demo: .venv/installed
 	@$(BIN)/ferembed demo --out demo
 
 test: .venv/installed-dev
-	@echo "Testing on two workers: some five minutes on two cores."
+	@echo "Testing on two workers: five to ten minutes on two cores."
 	@$(PYTEST)
 
 test-slow: .venv/installed-dev
-	@echo "Testing what takes long (torch.compile, two processes, the whole of FER2013): some three minutes on two cores."
+	@echo "Testing what takes long (torch.compile, two processes, the whole of FER2013): three to thirteen minutes on two cores."
 	@$(PYTEST) -m slow
 
 check: .venv/installed-dev
