@@ -6,7 +6,7 @@ python -m benchmarks.suite --budget cpu --only 'networks/small-*' 'systems/*'
 Every row has its own record in OUT/suite-BUDGET/rows; one that is there, made from the same configuration, is not
 measured again, so that a suite that was cut off goes on, within a training, too. What each network said of the
 validation images lies in OUT/suite-BUDGET/kept: of it figures, ensembles and pictures are made again without weights.
-Tables are made of the records there are: what was not run is an empty cell.
+Tables are made at the end, or when it is interrupted, of the records there are: what was not run is an empty cell.
 """
 
 from __future__ import annotations
@@ -42,17 +42,19 @@ def main(arguments: list[str] | None = None) -> int:
     bench = Bench(budget, faces, options.runs / folder, options.out / folder, named_functions(options.function))
     tables = {trainings.TABLE: trainings, **TABLES}
     check(options.only, [row for table in tables.values() for row in table.rows(bench)])
-    for table in tables.values():
-        # Rows are listed when their turn comes: what an ensemble is made of depends on what has been trained by then.
-        asked = [row for row in table.rows(bench) if any(fits(row, pattern) for pattern in options.only)]
-        if any([_measure(bench, row) for row in asked]):
-            write_document(bench)
-    write_document(bench)
+    try:
+        for table in tables.values():
+            # Rows are listed when their turn comes: what an ensemble is made of depends on what was trained by then.
+            for row in table.rows(bench):
+                if any(fits(row, pattern) for pattern in options.only):
+                    _measure(bench, row)
+    finally:
+        write_document(bench)
     return 0
 
 
-def _measure(bench: Bench, row: Row) -> bool:
-    """Measure a row that has no record, and say whether it has a new one."""
+def _measure(bench: Bench, row: Row) -> None:
+    """Measure a row that has no record."""
     said = "kept"
     if bench.records.read(row) is None:
         try:
@@ -61,7 +63,6 @@ def _measure(bench: Bench, row: Row) -> bool:
         except NotYet as reason:
             said = f"left empty, since {reason}"
     print(f"{row.path}: {said}", flush=True)
-    return said == "measured"
 
 
 def fits(row: Row, pattern: str) -> bool:

@@ -91,7 +91,7 @@ class Bench:
     def training(self, network: str, objective: str, heads: tuple[str, ...]) -> Training:
         """A network's training on the whole training split."""
         epochs = self.budget.fewer_epochs if network in self.budget.dearest else self.budget.epochs
-        recipe = recipe_for(self.budget.recipe, network, objective, epochs)
+        recipe = self._recipe(network, objective, epochs)
         return Training(f"{network}-{objective}", recipe, self.train, self.validation, heads)
 
     def training_on(
@@ -104,8 +104,11 @@ class Bench:
         heads: tuple[str, ...] = (),
     ) -> Training:
         """A training of fewer epochs on a variant of the splits."""
-        recipe = recipe_for(self.budget.recipe, network, objective, self.budget.fewer_epochs)
+        recipe = self._recipe(network, objective, self.budget.fewer_epochs)
         return Training(f"{network}-{objective}-{variant}", recipe, train, validation, heads)
+
+    def _recipe(self, network: str, objective: str, epochs: int) -> fe.Recipe:
+        return recipe_for(self.budget.recipe, network, objective, epochs, self.budget.batch)
 
     @lru_cache(maxsize=1)  # noqa: B019  as above
     def recognizer(self, training: Training) -> fe.Recognizer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SHOTS = (1, 5, 10, 50)
 PROBE = "small"
 """The network that is trained with every objective, and on variants of the training split."""
 
@@ -37,6 +36,10 @@ class Budget:
     """Faces to draw."""
     dearest: tuple[str, ...] = ()
     """Networks whose every epoch takes the budget's machine so long that they are trained for fewer."""
+    shots: tuple[int, ...] = (1, 5, 10, 50)
+    """Faces of a held-out expression to enrol, ten among them; the training split has the most of them of each."""
+    batch: int | None = None
+    """Faces a step, where not as many as the recipe says."""
 
 
 NARROW = ("baseline", "small", "resnet18", "vgg16-half", "resnet50-half", "seresnet50-half")
@@ -45,7 +48,22 @@ WHOLE = ("baseline", "small", "resnet18", "vgg16", "resnet50", "seresnet50")
 BUDGETS: dict[str, Budget] = {
     budget.name: budget
     for budget in (
-        Budget("smoke", "drawn", "drawn", NARROW, 1, 1, (16,), (0, 40), ("disgust",), 1, timed=1, drawn=500),
+        Budget(
+            "smoke",
+            "drawn",
+            "drawn",
+            NARROW,
+            epochs=1,
+            fewer_epochs=1,
+            ratios=(16,),
+            noise=(0, 40),
+            strangers=("disgust",),
+            draws=1,
+            timed=1,
+            drawn=210,
+            shots=(1, 5, 10),
+            batch=32,
+        ),
         Budget("cpu", "data/fer2013.csv", "small", NARROW, 40, 13, draws=3, dearest=NARROW[-2:]),
         Budget("full", "data/fer2013.csv", "small", WHOLE, 80, 27),
     )

@@ -69,8 +69,8 @@ OBJECTIVES: dict[str, Objective] = {
 
 
 @cache
-def recipe_for(base: str, network: str, objective: str, epochs: int) -> Recipe:
-    """The recipe of a training: the base recipe's optimiser and augmentation, and nothing else of it."""
+def recipe_for(base: str, network: str, objective: str, epochs: int, batch: int | None = None) -> Recipe:
+    """The recipe of a training: the base recipe's optimiser, augmentation and, where none is given, size of a batch."""
     recipe, built, learnt = Recipe.named(base), NETWORKS[network], OBJECTIVES[objective]
     return recipe.override(
         {
@@ -79,6 +79,7 @@ def recipe_for(base: str, network: str, objective: str, epochs: int) -> Recipe:
             "encoder": {"backbone": built.backbone, "stem": built.stem, "backbone_args": dict(built.args)},
             "losses": list(learnt.losses),
             "batches.kind": learnt.batches,
+            "batches.size": batch or recipe.batches.size,
             "optimizer.lr": recipe.optimizer.lr * built.pace,
         }
     )
