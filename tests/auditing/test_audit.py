@@ -290,7 +290,11 @@ def test_what_cannot_be_audited_is_refused_with_a_sentence():
 
 
 def test_the_command_and_the_public_name(tmp_path):
-    done = CliRunner().invoke(app, ["audit", "drawn", "--out", str(tmp_path / "found")])
+    for row, image in enumerate(FACES.images):
+        folder = tmp_path / "faces" / FACES.splits[row] / FACES.classes[FACES.labels[row]]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{row}.png")
+    done = CliRunner().invoke(app, ["audit", str(tmp_path / "faces"), "--out", str(tmp_path / "found")])
     assert done.exit_code == 0, done.output
     assert "groups" in done.output
     assert (tmp_path / "found" / "audit.html").is_file()

@@ -314,12 +314,16 @@ def test_predict_asks_the_shipped_one_and_every_kind_of_run(images, here):
         pd.testing.assert_frame_equal(shown, expected, atol=rounded)
 
 
-def test_evaluate_and_report_judge_the_shipped_one(few, here):
+def test_evaluate_judges_the_shipped_one(few, here):
     options = ("--split", "test", "--resamples", 0, "--json")
     told("evaluate", few, *options, here / "without.json")
     told("evaluate", DEFAULT, few, *options, here / "named.json")
     assert json.loads((here / "without.json").read_text()) == json.loads((here / "named.json").read_text())
     assert load().info == load(DEFAULT).info
+
+
+@pytest.mark.slow
+def test_report_judges_the_shipped_one(few, here):
     told("report", few, "--split", "test", "--out", here / "report.html")
     assert f"Report of {DEFAULT}" in (here / "report.html").read_text()
 

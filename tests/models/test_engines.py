@@ -17,7 +17,8 @@ from ferembed.models.files import GRAPH, INT8, EncoderFiles
 
 RESNET = {"backbone_args": {"channels": (8, 16, 24, 32), "block_args": {"attn_layer": "se"}}, "stem": "small"}
 OTHERS = [
-    {"backbone": "vgg11", "stem": "standard", "image_size": 32},  # no batch normalisation
+    # No batch normalisation.
+    {"backbone": "vgg11", "stem": "standard", "image_size": 32, "backbone_args": {"mlp_ratio": 1 / 64}},
     {"backbone": "mobilenetv3_small_050", "stem": "small-stride", "channels": 3},
     {"backbone": "vit_tiny_patch16_224", "stem": "standard"},
 ]
