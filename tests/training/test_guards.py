@@ -89,10 +89,10 @@ from ferembed import train
 from ferembed.training.callbacks.guards import TrainingError
 import ferembed.training.fit, ferembed.recognizer, timm
 
-recipe = TINY.override({"encoder.image_size": 512, "batches.size": 64, "epochs": 1})
+recipe = TINY.override({"encoder.image_size": 1024, "batches.size": 64, "epochs": 1})
 data = faces()
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, used + 2**30))
 try:
     train(recipe, data.split("train"), data.split("validation"), sys.argv[2])
 except TrainingError as error:
@@ -106,7 +106,7 @@ def test_memory_that_runs_out_names_two_settings(tmp_path):
     command = [sys.executable, "-c", MEMORY, str(Path(__file__).parent), str(tmp_path / "run")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert "out of memory: lower batches.size (now 64) or encoder.image_size (now 512)" in done.stdout, done.stderr
+    assert "out of memory: lower batches.size (now 64) or encoder.image_size (now 1024)" in done.stdout, done.stderr
 
 
 def test_memory_of_a_gpu_is_explained_and_other_errors_are_left_alone():
