@@ -37,7 +37,7 @@ class Budget:
     dearest: tuple[str, ...] = ()
     """Networks whose every epoch takes the budget's machine so long that they are trained for fewer."""
     shots: tuple[int, ...] = (1, 5, 10, 50)
-    """Faces of a held-out expression to enrol, ten among them; the training split has the most of them of each."""
+    """So many faces of a held-out expression are enrolled; ten is one, and the training split has the largest."""
     batch: int | None = None
     """Faces a step, where not as many as the recipe says."""
 
