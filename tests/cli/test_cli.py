@@ -128,15 +128,11 @@ def test_evaluate_tells_the_primary_figure_intervals_classes_and_retrieval(tree,
     assert figures["views"] == "flip"
 
 
-def test_report_and_compare_write_one_file_each(tree, run, tmp_path):
-    shown = ferembed("report", run, tree, "--split", "test", "--out", tmp_path / "report.html")
-    assert f"wrote {tmp_path / 'report.html'}" in shown
-    assert "Identical and near copies over all splits" in (tmp_path / "report.html").read_text()
+def test_compare_shows_what_tells_two_runs_apart_and_writes_it_down(tree, run, tmp_path):
     pair = ["--no-copies", "--out", tmp_path / "pair.html", "--json", tmp_path / "pair.json"]
     shown = ferembed("compare", run, run, tree, "--split", "test", *pair)
     for word in ("AUROC", "squared CE", "McNemar", "R@10", "MAP@R"):
         assert word in shown
-    assert "McNemar" in shown
     paired = json.loads((tmp_path / "pair.json").read_text())["all_images"]["vote"]
     assert paired["mcnemar"]["p_value"] == 1.0
     assert paired["differences"]["accuracy"]["difference"] == 0.0
@@ -153,7 +149,7 @@ def test_predict_names_the_label_every_probability_and_the_nearest_faces(tree, r
     assert shown.count("cosine") == 3
 
 
-def test_names_are_shown_as_they_are(run, tree, here):
+def test_names_are_shown_as_they_are_and_on_the_report(run, tree, here):
     image = here / os.fsdecode(b"[bold]a [red] :smile: \xe9.png")
     shutil.copy(next((tree / "test" / "happy").glob("*.png")), image)
     for command in ([image.name], [here / image.name], [image.name, image.name]):
@@ -168,8 +164,11 @@ def test_names_are_shown_as_they_are(run, tree, here):
     shown = ferembed("evaluate", here / "[run]:1", named, "--split", "test")
     assert "[happy] :)" in shown
     assert "[sad]" in shown
-    ferembed("report", here / "[run]:1", named, "--split", "test", "--out", here / "report.html")
-    assert "[happy] :)" in (here / "report.html").read_text()
+    shown = ferembed("report", here / "[run]:1", named, "--split", "test", "--out", here / "report.html")
+    assert f"wrote {here / 'report.html'}" in shown
+    page = (here / "report.html").read_text()
+    assert "[happy] :)" in page
+    assert "Identical and near copies over all splits" in page
 
 
 HUES = {"1": (230, 60, 60), "2": (60, 153, 20), "3": (90, 90, 255)}
@@ -261,8 +260,8 @@ def test_wrong_use_exits_with_2(arguments):
     ferembed(*arguments, code=2)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "--help"], ["card", "--help"]])
-def test_help_loads_nothing_heavy(arguments):
+def loaded_by(*arguments):
+    """The packages that a process of its own has loaded when the command ends."""
     code = """
 import atexit, sys
 atexit.register(lambda: print(*sys.modules, file=sys.stderr))
@@ -270,9 +269,20 @@ from ferembed.cli import main
 main()
 """
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    loaded = {name.partition(".")[0] for name in done.stderr.split()}
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["predict", "--help"], ["card", "--help"]])
+def test_help_loads_nothing_heavy(arguments):
+    loaded = loaded_by(*arguments)
     assert "typer" in loaded
     assert not loaded & {"torch", "faiss", "sklearn", "scipy", "lightning", "timm", "matplotlib", "pandas", "numpy"}
+
+
+def test_what_ships_is_judged_without_what_trains_and_draws(few):
+    loaded = loaded_by("compare", "small", "small", few, "--split", "test")
+    assert "onnxruntime" in loaded
+    assert not loaded & {"torch", "torchvision", "torchmetrics", "timm", "lightning", "matplotlib"}
 
 
 def test_the_command_is_installed_and_fails_in_one_line(tmp_path):

@@ -17,27 +17,43 @@ FACES = drawn_faces(300, seed=3)
 TRAIN, VALIDATION = FACES.split("train"), FACES.split("validation")
 
 
-@pytest.fixture
-def recognizer():
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The folder of a recogniser without a graph."""
     torch.manual_seed(0)
     arguments = {"channels": (8, 16, 24, 32)}
     network = Network(fe.Encoder("resnet18", embedding_dim=16, stem="small-stride", backbone_args=arguments), 7)
     with torch.no_grad():
         for _ in range(3):
             network.train().encoder(torch.rand(8, 1, 48, 48))
-    return fe.Recognizer.build(network.eval(), TRAIN, VALIDATION)
+    folder = tmp_path_factory.mktemp("plain")
+    fe.Recognizer.build(network.eval(), TRAIN, VALIDATION).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(plain, tmp_path_factory):
+    """The folder of the same one with its graph."""
+    recognizer = fe.Recognizer.load(plain)
+    assert isinstance(recognizer.engine, TorchEngine)
+    add_graph(recognizer)
+    assert isinstance(recognizer.engine, OnnxEngine)
+    folder = tmp_path_factory.mktemp("exported")
+    recognizer.save(folder)
+    return folder
 
 
 @pytest.mark.parametrize("views", ["single", "flip", "ten_crop"])
-def test_a_recogniser_answers_the_same_with_its_graph(recognizer, views):
-    before = recognizer.predict_proba(VALIDATION.images, views=views)
-    add_graph(recognizer)
+def test_a_recogniser_answers_the_same_with_its_graph(plain, exported, views):
+    said, again = (
+        fe.Recognizer.load(folder).predict_proba(VALIDATION.images, views=views) for folder in (plain, exported)
+    )
+    np.testing.assert_allclose(again, said, atol=1e-4)
+
+
+def test_what_is_done_to_the_encoder_is_heeded_and_saved(exported, tmp_path):
+    recognizer = fe.Recognizer.load(exported)
     assert isinstance(recognizer.engine, OnnxEngine)
-    np.testing.assert_allclose(recognizer.predict_proba(VALIDATION.images, views=views), before, atol=1e-4)
-
-
-def test_what_is_done_to_the_encoder_is_heeded_and_saved(recognizer, tmp_path):
-    add_graph(recognizer)
     before = recognizer.encode(VALIDATION.images[:4])
     with torch.no_grad():
         recognizer.encoder.head.weight.mul_(-1)
@@ -50,9 +66,9 @@ def test_what_is_done_to_the_encoder_is_heeded_and_saved(recognizer, tmp_path):
     np.testing.assert_allclose(again.encode(VALIDATION.images[:4]), after, atol=1e-5)
 
 
-def test_8_bits_are_refused_where_they_cost_too_much(recognizer):
+def test_8_bits_are_refused_where_they_cost_too_much(exported):
     """Ranges of faces that are all but grey leave nothing of others; the gallery's own are known to the floats."""
-    add_graph(recognizer)
+    recognizer = fe.Recognizer.load(exported)
     engine = recognizer.engine
     flat = fe.FaceDataset(100 + (TRAIN.images // 40).astype(np.uint8), TRAIN.labels, TRAIN.classes)
     with pytest.raises(fe.DataError, match=r"8 bits cost the k-NN .* points of accuracy .*, more than 0.3"):
@@ -62,8 +78,9 @@ def test_8_bits_are_refused_where_they_cost_too_much(recognizer):
         add_int8(recognizer, TRAIN.subset([]), VALIDATION)
 
 
-def test_export_writes_into_the_folder_and_into_a_file(recognizer, tmp_path):
+def test_export_writes_into_the_folder_and_into_a_file(plain, tmp_path):
     run, file = str(tmp_path / "run"), str(tmp_path / "one.safetensors")
+    recognizer = fe.Recognizer.load(plain)
     recognizer.save(run)
     said = recognizer.predict_proba(VALIDATION.images)
 

@@ -30,7 +30,6 @@ def command(
     from ferembed.cli.console import show
     from ferembed.cli.tables import comparison_tables
     from ferembed.recognizer.shipped import load
-    from ferembed.report import write_comparison
     from ferembed.runs.assessment import compare
     from ferembed.storage import write_json
 
@@ -40,6 +39,8 @@ def command(
     recognizers = load(first), load(second)
     faces = faces_for(recognizers[0].engine, data, classes)
     if out is not None:
+        from ferembed.report import write_comparison
+
         comparison = write_comparison(first, second, faces, out, split=split, copies=copies, views=views)
     else:
         comparison = compare(*recognizers, faces.split(split), views=views)

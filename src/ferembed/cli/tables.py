@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -10,7 +11,9 @@ from rich.text import Text
 from ferembed.runs import figure_tables
 from ferembed.runs.assessment import Comparison, Evaluation
 from ferembed.runs.figure_tables import Cell, FigureTable
-from ferembed.training import Recipe
+
+if TYPE_CHECKING:
+    from ferembed.training import Recipe
 
 
 def metrics_table(evaluation: Evaluation) -> Table:

@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from ferembed.storage import locked
 from ferembed.training.errors import TrainingError
@@ -73,6 +72,8 @@ def sole_training(folder: Path) -> Iterator[None]:
     TrainingError
         If another training holds it.
     """
+    from lightning.fabric.utilities.rank_zero import rank_zero_only
+
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
     if getattr(rank_zero_only, "rank", 0):
