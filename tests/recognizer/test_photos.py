@@ -38,7 +38,7 @@ def group(portrait):
 @pytest.fixture(scope="module")
 def drawn(small):
     """Drawn faces, which the recogniser is far less sure of."""
-    return fe.drawn_faces(140, seed=8).images
+    return fe.drawn_faces(42, seed=8).images
 
 
 def as_grid(*boxes):
