@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, Timer
 from safetensors.torch import load_file
 
 from ferembed import DataError, Recipe, RecipeError, Recognizer, StorageError, drawn_faces, train
 from ferembed.losses import LossSpec
 from ferembed.training import _diagnostics as diagnostics
 from ferembed.training.callbacks.guards import TrainingError
-from ferembed.training.checkpoint import SafetensorsCheckpointIO
+from ferembed.training.checkpoint import SafetensorsCheckpointIO, seconds_trained
 from ferembed.training.face_data import as_batch, step_seed
 from ferembed.training.fit import make_learner
 from ferembed.training.module import MetricLearner, make_optimizer, warmup_cosine
@@ -112,11 +112,26 @@ def test_callbacks_of_ones_own_see_what_happens_and_go_on_with_a_run(finished, t
     with pytest.raises(RuntimeError, match="the power is gone"):
         train(TINY, *splits, tmp_path / "run", callbacks=[Diary(ends=2)])
     diary, rates = Diary(), LearningRateMonitor()
-    train(TINY, *splits, tmp_path / "run", callbacks=[diary, rates])
+    train(TINY, *splits, tmp_path / "run", callbacks=[diary, rates, Timer()])
     whole = [float(row["validation/knn_accuracy"]) for row in figures(finished[1]) if row["validation/knn_accuracy"]]
     assert len(diary.seen) == 3
     np.testing.assert_allclose(diary.seen, whole, atol=0.1)
     assert rates.lrs
+
+
+def test_the_time_of_a_run_is_that_of_all_its_sittings(tmp_path):
+    data, out = faces(), tmp_path / "run"
+    splits = data.split("train"), data.split("validation")
+    with pytest.raises(RuntimeError, match="the power is gone"):
+        train(TINY, *splits, out, callbacks=[Diary(ends=2)])
+    taken, last = seconds_trained(out), out / "checkpoints" / "last.ckpt"
+    assert taken > 0
+    checkpoint = SafetensorsCheckpointIO().load_checkpoint(last)
+    checkpoint["callbacks"]["TimeTrained"]["time_elapsed"]["train"] = 10_000 + taken
+    SafetensorsCheckpointIO().save_checkpoint(checkpoint, last)
+    recognizer = train(TINY, *splits, out)
+    assert seconds_trained(out) > 10_000 + taken
+    assert recognizer.info["seconds"] > 10_000 + taken
 
 
 # All that a run carries from step to step: pairs found hard, proxies, centres, a miner's warm-up, moments, averages,

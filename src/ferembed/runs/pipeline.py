@@ -103,6 +103,7 @@ def train(
         return Recognizer.load(folder)
     from ferembed.runs._lineage import start_of, teachers_of
     from ferembed.runs._surroundings import sole_training
+    from ferembed.training.checkpoint import seconds_trained
     from ferembed.training.distributed import is_first, wait_for_all
     from ferembed.training.fit import fit_network
 
@@ -112,7 +113,7 @@ def train(
     with sole_training(folder):
         write_text(folder / "recipe.yaml", recipe.to_yaml())
         write_json(folder / "data.json", data)
-        started = time.monotonic()
+        earlier, started = seconds_trained(folder), time.monotonic()
         network = fit_network(
             recipe,
             seen,
@@ -126,7 +127,7 @@ def train(
             callbacks=callbacks,
         )
         if is_first():
-            info = _info(recipe, data, time.monotonic() - started)
+            info = _info(recipe, data, earlier + time.monotonic() - started)
             build_recognizers(network, train, val, folder, votes=votes, info=info)
             write_json(folder / RUN, info)
         wait_for_all()

@@ -56,6 +56,15 @@ def best_weights(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
     return state
 
 
+def seconds_trained(folder: str | os.PathLike[str]) -> float:
+    """The seconds that a run has trained for up to its last checkpoint, whenever it was cut off; 0 without one."""
+    path = Path(folder) / "checkpoints" / "last.ckpt"
+    if not path.is_file():
+        return 0.0
+    callbacks = SafetensorsCheckpointIO().load_checkpoint(path)["callbacks"]
+    return float(callbacks.get("TimeTrained", {}).get("time_elapsed", {}).get("train", 0.0))
+
+
 def _split(value: Any, tensors: dict[str, Tensor], where: str) -> Any:
     """The value with each tensor moved to ``tensors``; what JSON lacks is written as a list headed by its kind."""
     if isinstance(value, Tensor):

@@ -26,7 +26,14 @@ from ferembed.storage import atomic_path
 from ferembed.training.callbacks.guards import StopAtNaN, WarnOfCollapse, explain_memory
 from ferembed.training.callbacks.hard_negatives import MineHardNegatives
 from ferembed.training.callbacks.progress import progress_callbacks
-from ferembed.training.callbacks.saving import EarlyStopping, KeepCurve, ModelCheckpoint, MovingAverage, SaveOnSignal
+from ferembed.training.callbacks.saving import (
+    EarlyStopping,
+    KeepCurve,
+    ModelCheckpoint,
+    MovingAverage,
+    SaveOnSignal,
+    TimeTrained,
+)
 from ferembed.training.checkpoint import SafetensorsCheckpointIO, best_weights
 from ferembed.training.distributed import is_first, wait_for_all
 from ferembed.training.errors import RecipeError
@@ -189,6 +196,7 @@ def _check_processes(trainer: pl.Trainer) -> None:
 def _callbacks(recipe: Recipe, folder: Path, checkpoints: Path) -> list[Callback]:
     callbacks: list[Callback] = [
         *progress_callbacks(),
+        TimeTrained(),
         KeepCurve(folder / "logs" / "csv" / "metrics.csv"),
         ModelCheckpoint(checkpoints, "best", monitor=MONITOR, mode="max", save_on_train_epoch_end=False),
         ModelCheckpoint(checkpoints, "last", save_on_train_epoch_end=True),

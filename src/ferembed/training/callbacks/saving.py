@@ -57,6 +57,10 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
                 SafetensorsCheckpointIO().load_checkpoint(path)
 
 
+class TimeTrained(callbacks.Timer):
+    """Lightning's timer, which goes on with the run, under a name of its own beside a user's."""
+
+
 class EarlyStopping(callbacks.EarlyStopping):
     """Ends a run whose validation no longer improves; one that was cut off at its end does not train on."""
 
