@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_blobs, make_classification
 from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
@@ -38,7 +39,7 @@ from ferembed.probability import TIE
 from ferembed.storage import StorageError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* held-out rows, fewer than 100", "ignore:.* of which y holds no row")
-METHODS = ["temperature", "vector", "isotonic"]
+METHODS = ["temperature", "vector", "isotonic", "joint_isotonic"]
 
 
 def drawn(seed, n=2000, c=4, temperature=1.0):
@@ -105,6 +106,46 @@ def test_isotonic_keeps_the_points_where_it_bends_alone():
         assert (x[0], x[-1]) == (0, 1)
         rest = [np.interp(x[i], x[:i] + x[i + 1 :], y[:i] + y[i + 1 :]) for i in range(1, len(x) - 1)]
         assert (np.abs(np.subtract(rest, y[1:-1])) > 1e-9).all()
+
+
+def test_joint_isotonic_is_one_regression_of_all_classes_with_the_rows_of_the_prior_but_for_its_tilt():
+    proba, labels = drawn(5, n=800, temperature=1.7)
+    said, told = proba.ravel(), np.eye(4)[labels].ravel()
+    prior = PRIOR_ROWS / len(labels)
+    x = np.concatenate([said, said, said, [0, 1]])
+    y = np.concatenate([told, np.zeros(said.size), np.ones(said.size), [0, 1]])
+    weights = np.concatenate([np.ones(said.size), prior * (1 - said), prior * said, [1, 1]])
+    naive = IsotonicRegression().fit(x, y, weights)
+    raised = naive.predict(said).reshape(proba.shape) + 1e-3 * proba
+    ours = fit_calibration("joint_isotonic", proba, labels)(proba)
+    np.testing.assert_allclose(ours, raised / raised.sum(axis=1, keepdims=True), atol=4 / len(labels))
+
+
+@pytest.mark.parametrize("method", ["temperature", "joint_isotonic"])
+@given(st.integers(0, 10**6), st.integers(2, 8), st.floats(0.2, 5.0))
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_the_classes_stays(method, seed, classes, temperature):
+    proba, labels = drawn(seed, n=300, c=classes, temperature=temperature)
+    calibrated = fit_calibration(method, proba, labels)(proba)
+    order = proba.argsort(axis=1)
+    before, after = (np.take_along_axis(each, order, axis=1) for each in (proba, calibrated))
+    assert (np.diff(after, axis=1)[np.diff(before, axis=1) > 1e-6] > 0).all()
+
+
+def test_joint_isotonic_finds_what_no_temperature_can():
+    """Three labels in ten are drawn at random, so that the surest answers are the most inflated."""
+    proba, labels = drawn(8, n=6000, c=5)
+    rng = np.random.default_rng(0)
+    labels = np.where(rng.random(6000) < 0.3, rng.integers(0, 5, 6000), labels)
+    new, new_labels = proba[3000:], labels[3000:]
+    losses = {
+        method: helpers.log_loss(fit_calibration(method, proba[:3000], labels[:3000])(new), new_labels)
+        for method in METHODS
+    }
+    assert losses["joint_isotonic"] < losses["temperature"] - 0.01
+    assert losses["joint_isotonic"] < losses["isotonic"]
+    truth = 0.7 * new + 0.06
+    assert losses["joint_isotonic"] < helpers.log_loss(truth, new_labels) + 0.01
 
 
 def test_scikit_learn_calibrates_our_votes_and_agrees(overlapping):

@@ -51,7 +51,7 @@ def test_a_softmax_head():
     assert_same(SoftmaxHead().fit(GALLERY, LABELS % 2))
 
 
-@pytest.mark.parametrize("method", ["temperature", "vector", "isotonic"])
+@pytest.mark.parametrize("method", ["temperature", "vector", "isotonic", "joint_isotonic"])
 def test_every_calibration(method):
     for classifier in (SoftmaxHead(), KNNClassifier(20), KNNClassifier(20, smoothing=0.0)):
         frozen = FrozenEstimator(classifier.fit(GALLERY, LABELS))
@@ -88,9 +88,10 @@ def test_gradients_through_similarities_are_those_of_finite_differences(weights)
         assert found[0, column].item() == pytest.approx((ahead - behind) / 6e-3, rel=0.02, abs=1e-4)
 
 
-def test_gradients_pass_isotonic_steps_by():
+@pytest.mark.parametrize("method", ["isotonic", "joint_isotonic"])
+def test_gradients_pass_isotonic_steps_by(method):
     knn = KNNClassifier(20).fit(GALLERY, LABELS)
-    calibrated = CalibratedClassifier(FrozenEstimator(knn), "isotonic").fit(HELD_OUT, TRUTH)
+    calibrated = CalibratedClassifier(FrozenEstimator(knn), method).fit(HELD_OUT, TRUTH)
     members = [
         ("curves", FrozenEstimator(calibrated)),
         ("softmax", FrozenEstimator(SoftmaxHead().fit(GALLERY, LABELS))),

@@ -109,8 +109,9 @@ def _made_by(recognizer: Recognizer, data: str) -> str:
     script = "\n".join(commands)
     return (
         f"```sh\n{script}\n```\n\n{table}\n\n"
-        "The train split trains. The validation split chose the epoch, k, the calibration, the weights of the vote and, "
-        "where several were tried, the recipe. No claim is made about the test split. The checksums are of pixels, labels and class names."
+        "The train split trains. The validation split chose the epoch, k, the calibration, the weights of the vote "
+        "and, where several were tried, the recipe. No claim is made about the test split. The checksums are of "
+        "pixels, labels and class names."
     )
 
 

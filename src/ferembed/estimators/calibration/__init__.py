@@ -1,10 +1,9 @@
 """Votes and scores made probabilities on held-out rows."""
 
+from ferembed.estimators.calibration.base import Calibration, CalibrationMethod
 from ferembed.estimators.calibration.calibrated import CalibratedClassifier
+from ferembed.estimators.calibration.isotonic import IsotonicCalibration, JointIsotonicCalibration
 from ferembed.estimators.calibration.maps import (
-    Calibration,
-    CalibrationMethod,
-    IsotonicCalibration,
     TemperatureScaling,
     VectorScaling,
     calibration_from_dict,
@@ -16,6 +15,7 @@ __all__ = [
     "Calibration",
     "CalibrationMethod",
     "IsotonicCalibration",
+    "JointIsotonicCalibration",
     "TemperatureScaling",
     "VectorScaling",
     "calibration_from_dict",

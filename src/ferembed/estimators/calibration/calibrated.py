@@ -11,7 +11,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ferembed.estimators.answers import Labels, probabilities_of
-from ferembed.estimators.calibration.maps import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
+from ferembed.estimators.calibration.base import Calibration, CalibrationMethod
+from ferembed.estimators.calibration.maps import calibration_from_dict, fit_calibration
 from ferembed.estimators.meta import ClassifierWrapper, adopt_features
 from ferembed.estimators.saved import classes_from_json, classes_to_json, read_state, write_state
 from ferembed.probability import Codes, Floats, most_probable
@@ -26,9 +27,10 @@ class CalibratedClassifier(ClassifierWrapper):
         With ``predict_proba``, or else ``decision_function``. Wrapped in scikit-learn's ``FrozenEstimator`` it is
         taken as it is, and all the data given to ``fit`` calibrate it. Otherwise ``fit`` fits a copy to all the data
         and calibrates on cross-validated predictions.
-    method : {"temperature", "vector", "isotonic"}, default="temperature"
-        From stiff to supple: one number, two for each class, a curve for each class. See :class:`TemperatureScaling`,
-        :class:`VectorScaling` and :class:`IsotonicCalibration`.
+    method : {"temperature", "vector", "isotonic", "joint_isotonic"}, default="temperature"
+        From stiff to supple: one number, two for each class, a curve for each class; or one curve for all classes.
+        The first and the last never change which class is the most probable. See :class:`TemperatureScaling`,
+        :class:`VectorScaling`, :class:`IsotonicCalibration` and :class:`JointIsotonicCalibration`.
     cv : int, splitter or iterable of splits, default=5
         Folds for an estimator that is not frozen, as in scikit-learn. A class with fewer rows than ``cv`` lowers it.
 
@@ -49,6 +51,7 @@ class CalibratedClassifier(ClassifierWrapper):
     ----------
     Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks, ICML.
     Zadrozny and Elkan (2002), Transforming classifier scores into accurate multiclass probability estimates, KDD.
+    Zhang, Kailkhura and Han (2020), Mix-n-Match: ensemble and compositional methods for uncertainty calibration, ICML.
 
     Examples
     --------

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
+from ferembed.estimators.calibration.base import Calibration, CalibrationMethod
+from ferembed.estimators.calibration.isotonic import IsotonicCalibration, JointIsotonicCalibration
 from ferembed.estimators.likelihood import (
     CLASS_ROWS,
     apply_softmax_map,
     cross_entropy,
-    evidence,
     fit_softmax_map,
     targets,
     warn_of_little,
@@ -32,31 +32,11 @@ from ferembed.probability import (
 )
 from ferembed.storage import StorageError
 
-CalibrationMethod = Literal["temperature", "vector", "isotonic"]
-
 VOTE_SMOOTHING = 0.05
 """Part of a vote that is made uniform before its logarithm, where votes hold exact zeros."""
 
 _STEADY = 1e-6
 """A pull towards the identity that keeps separable data from driving a coefficient to infinity."""
-
-
-class Calibration(ABC):
-    """What every calibration does: map probabilities ``(n, c)`` to probabilities ``(n, c)``, and become JSON."""
-
-    method: ClassVar[CalibrationMethod]
-
-    def __call__(self, proba: ArrayLike) -> Floats:
-        """Calibrated probabilities, float64 of shape ``(n, c)``, of what is first seen to be probabilities."""
-        return self.map(as_probabilities(proba))
-
-    @abstractmethod
-    def map(self, proba: Array) -> Array:
-        """Calibrated probabilities ``(n, c)``, an array or, with gradients, a tensor."""
-
-    @abstractmethod
-    def to_dict(self) -> dict[str, Any]:
-        """The calibration as JSON values, for :func:`calibration_from_dict`."""
 
 
 @dataclass(frozen=True)
@@ -139,52 +119,8 @@ class VectorScaling(Calibration):
         return {"method": self.method, "coefficients": self.coefficients.tolist(), "smoothing": self.smoothing}
 
 
-@dataclass(frozen=True)
-class IsotonicCalibration(Calibration):
-    """For each class a rising step-and-slope function of its probability, then normalised (Zadrozny and Elkan 2002).
-
-    The steps are flat almost everywhere: a tensor that requires a gradient is passed on as it is.
-
-    Parameters
-    ----------
-    knots : tuple of (tuple of float, tuple of float), one for each class
-        Probabilities in rising order and what each becomes; linear between, constant outside.
-    """
-
-    method: ClassVar[CalibrationMethod] = "isotonic"
-    knots: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
-
-    @classmethod
-    def fit(cls, proba: Floats, codes: Codes, sample_weight: Floats | None = None) -> IsotonicCalibration:
-        """One isotonic regression for each class against the rest; one row more at 0 and at 1 says that these stay.
-
-        Values stay above ``1 / (n + 2)``: ``n`` rows, those of the prior among them, never rule a class out.
-        """
-        from sklearn.isotonic import IsotonicRegression
-
-        prior = CLASS_ROWS * proba.shape[1]
-        total = evidence(len(codes), sample_weight) + prior
-        rows = np.ones(len(codes)) if sample_weight is None else sample_weight
-        weights = np.concatenate([rows * total / rows.sum(), [1.0, 1.0]])
-        knots = []
-        for column, wanted in zip(proba.T, targets(proba, codes, sample_weight, prior).T, strict=True):
-            regression = IsotonicRegression(y_min=1.0 / (total + 2.0), y_max=1.0, out_of_bounds="clip")
-            regression.fit(np.append(column, [0.0, 1.0]), np.append(wanted, [0.0, 1.0]), weights)
-            knots.append(_corners(regression.X_thresholds_, regression.y_thresholds_))
-        return cls(tuple(knots))
-
-    def map(self, proba: Array) -> Array:
-        if getattr(proba, "requires_grad", False):
-            return proba
-        raised = np.stack([np.interp(p, *knots) for p, knots in zip(proba.T, self.knots, strict=True)], axis=1)
-        result: Array = array_namespace(proba).asarray(raised / raised.sum(axis=1, keepdims=True))
-        return result
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"method": self.method, "knots": self.knots}
-
-
-_METHODS: dict[str, Any] = {kind.method: kind for kind in (TemperatureScaling, VectorScaling, IsotonicCalibration)}
+_KINDS = (TemperatureScaling, VectorScaling, IsotonicCalibration, JointIsotonicCalibration)
+_METHODS: dict[str, Any] = {kind.method: kind for kind in _KINDS}
 
 
 def fit_calibration(
@@ -198,7 +134,7 @@ def fit_calibration(
 
     Parameters
     ----------
-    method : {"temperature", "vector", "isotonic"} or None
+    method : {"temperature", "vector", "isotonic", "joint_isotonic"} or None
         ``None`` gives the calibration that changes nothing.
     proba : array-like of float, shape (n, c)
         Probabilities of data that the classifier was not fitted to.
@@ -262,19 +198,16 @@ def calibration_from_dict(saved: Mapping[str, Any]) -> Calibration:
         if "coefficients" in fields:
             fields["coefficients"] = np.asarray(fields["coefficients"], dtype=np.float64)
         if "knots" in fields:
-            fields["knots"] = tuple((tuple(x), tuple(y)) for x, y in fields["knots"])
+            fields["knots"] = _frozen(fields["knots"])
         calibration: Calibration = _METHODS[method](**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"This is not a saved calibration ({error}).") from error
     return calibration
 
 
-def _corners(x: Floats, y: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Where a function that is linear between its points bends: the points that say all of it."""
-    left, right = np.diff(x)[:-1], np.diff(x)[1:]
-    straight = (y[:-2] * right + y[2:] * left) / (left + right)
-    bends = np.concatenate([[True], np.abs(y[1:-1] - straight) > 1e-9, [True]])
-    return tuple(x[bends].tolist()), tuple(y[bends].tolist())
+def _frozen(values: Any) -> Any:
+    """Lists within lists as tuples within tuples."""
+    return tuple(map(_frozen, values)) if isinstance(values, list | tuple) else values
 
 
 def _smoothings(proba: Floats) -> tuple[float, ...]:

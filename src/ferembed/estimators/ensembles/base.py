@@ -25,7 +25,8 @@ from ferembed.estimators.answers import (
     probabilities_of,
     spelled_as,
 )
-from ferembed.estimators.calibration.maps import Calibration, CalibrationMethod, calibration_from_dict, fit_calibration
+from ferembed.estimators.calibration.base import Calibration, CalibrationMethod
+from ferembed.estimators.calibration.maps import calibration_from_dict, fit_calibration
 from ferembed.estimators.likelihood import warn_of_little
 from ferembed.estimators.meta import (
     adopt_features,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from ferembed.estimators.calibration.maps import CalibrationMethod
+from ferembed.estimators.calibration.base import CalibrationMethod
 from ferembed.estimators.ensembles.base import CalibratedEnsemble
 from ferembed.estimators.ensembles.voting import fit_pool_weights
 from ferembed.estimators.likelihood import apply_softmax_map, evidence, fit_softmax_map
@@ -29,7 +29,7 @@ class StackingEnsemble(CalibratedEnsemble):
     C : float, default=0.01
         Above 0. The smaller, the closer to the log-opinion pool: the likelihood of each row counts ``C`` times
         against half the squared distance to it, as in scikit-learn's ``LogisticRegression``.
-    calibration : {"temperature", "vector", "isotonic"} or None, default="temperature"
+    calibration : {"temperature", "vector", "isotonic", "joint_isotonic"} or None, default="temperature"
         How each member is calibrated first.
     cv : int, splitter or iterable of splits, default=5
         Folds for members that are not frozen, as in scikit-learn. A class with fewer rows than ``cv`` lowers it.

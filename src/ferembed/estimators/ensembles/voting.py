@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ferembed.estimators.calibration.maps import CalibrationMethod
+from ferembed.estimators.calibration.base import CalibrationMethod
 from ferembed.estimators.ensembles.base import CalibratedEnsemble
 from ferembed.estimators.likelihood import cross_entropy, targets
 from ferembed.probability import (
@@ -41,7 +41,7 @@ class VotingEnsemble(CalibratedEnsemble):
         is fitted to all the data, and calibrated and weighed by its cross-validated predictions.
     pool : {"arithmetic", "log"}, default="arithmetic"
         Weighted mean of the members' probabilities, or their normalised weighted geometric mean.
-    calibration : {"temperature", "vector", "isotonic"} or None, default="temperature"
+    calibration : {"temperature", "vector", "isotonic", "joint_isotonic"} or None, default="temperature"
         How each member is calibrated before it votes.
     cv : int, splitter or iterable of splits, default=5
         Folds for members that are not frozen, as in scikit-learn. A class with fewer rows than ``cv`` lowers it.
