@@ -134,12 +134,12 @@ def test_the_order_of_the_classes_stays(method, seed, classes, temperature):
 
 def test_joint_isotonic_finds_what_no_temperature_can():
     """Three labels in ten are drawn at random, so that the surest answers are the most inflated."""
-    proba, labels = drawn(8, n=6000, c=5)
+    proba, labels = drawn(8, n=20_000, c=5)
     rng = np.random.default_rng(0)
-    labels = np.where(rng.random(6000) < 0.3, rng.integers(0, 5, 6000), labels)
-    new, new_labels = proba[3000:], labels[3000:]
+    labels = np.where(rng.random(20_000) < 0.3, rng.integers(0, 5, 20_000), labels)
+    new, new_labels = proba[10_000:], labels[10_000:]
     losses = {
-        method: helpers.log_loss(fit_calibration(method, proba[:3000], labels[:3000])(new), new_labels)
+        method: helpers.log_loss(fit_calibration(method, proba[:10_000], labels[:10_000])(new), new_labels)
         for method in METHODS
     }
     assert losses["joint_isotonic"] < losses["temperature"] - 0.01
