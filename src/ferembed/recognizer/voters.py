@@ -29,7 +29,8 @@ Half of the 0.5 points that are promised, since the same faces fit the calibrati
 ENOUGH = 25
 """Held-out faces of the rarest class from which on more than a temperature is fitted."""
 
-METHODS: tuple[CalibrationMethod, ...] = ("temperature", "isotonic")
+METHODS: tuple[CalibrationMethod, ...] = ("temperature", "joint_isotonic")
+"""Neither changes which class is the most probable."""
 _FOLDS = 5
 _STEPS = 12  # weights of enrolled faces that are tried, each half of the one but one before
 
@@ -152,7 +153,7 @@ def likeliest_method(answers: Floats, codes: Codes) -> CalibrationMethod:
 
     Returns
     -------
-    {"temperature", "isotonic"}
+    {"temperature", "joint_isotonic"}
         ``"temperature"``, which has one parameter, where a class has fewer than :data:`ENOUGH` rows, and where the
         other is no better.
     """
