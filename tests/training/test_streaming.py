@@ -182,6 +182,7 @@ for workers in (0, 2):
 """
 
 
+@pytest.mark.slow
 def test_memory_holds_a_few_batches_however_large_the_data(tmp_path):
     noise = np.random.default_rng(0)
     for number in range(400):

@@ -96,6 +96,7 @@ def test_what_is_wrong_is_said_at_once_and_whatever_fails_reaches_the_caller(tmp
     assert threading.active_count() == before
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_video():
     """5,000 frames with a face that wanders, comes and goes under ever new numbers."""
     small = np.zeros((12, 16, 3), np.uint8)
