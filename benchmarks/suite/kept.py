@@ -28,17 +28,18 @@ VOTES = ("knn", "balanced-knn")
 
 @dataclass(frozen=True)
 class Gallery:
-    """Embeddings of the training faces, with their class numbers."""
+    """Embeddings of the training faces, with their class numbers and, where they vote otherwise, their votes (n, c)."""
 
     vectors: Vectors
     codes: NDArray[np.int64]
+    votes: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, recognizer: Recognizer) -> Gallery:
         """A recogniser's."""
         names = recognizer.classes_.tolist()
         codes = np.array([names.index(name) for name in recognizer.gallery_labels.tolist()])
-        return cls(recognizer.gallery_embeddings, codes)
+        return cls(recognizer.gallery_embeddings, codes, recognizer.voters["knn"].estimator_.gallery_.votes)
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def ask(recognizer: Recognizer, heads: Sequence[str], halves: Sequence[Half], fa
         scores["knn"] = np.stack([knn.predict_proba(vectors) for knn in chosen])
         if "balanced-knn" in heads:
             alike = [KNNClassifier(knn.k_, temperature=knn.temperature_, balanced=True) for knn in chosen]
-            fitted = [knn.fit(gallery.vectors, gallery.codes) for knn in alike]
+            fitted = [knn.fit(gallery.vectors, gallery.codes, votes=gallery.votes) for knn in alike]
             scores["balanced-knn"] = np.stack([knn.predict_proba(vectors) for knn in fitted])
     return Kept(scores, vectors)
 
@@ -134,4 +135,4 @@ def ask(recognizer: Recognizer, heads: Sequence[str], halves: Sequence[Half], fa
 def selected_knn(gallery: Gallery, vectors: Vectors, half: Half) -> KNNClassifier:
     """The vote whose k and temperature a half chooses; ``vectors`` are those of all validation images."""
     codes = selecting_faces(half.selection).labels
-    return best_knn(gallery.vectors, gallery.codes, HeldOut(vectors[half.selecting], codes))
+    return best_knn(gallery.vectors, gallery.codes, HeldOut(vectors[half.selecting], codes), gallery.votes)
