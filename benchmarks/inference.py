@@ -25,14 +25,10 @@ from typing import Any
 
 import numpy as np
 from machine import describe
-from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
 
 import ferembed as fe
-from ferembed.estimators import CalibratedClassifier
 from ferembed.models.engines import Engine, engine_for
-from ferembed.probability import Codes, Floats, most_probable
-from ferembed.recognizer.voters import likeliest_method
+from ferembed.probability import most_probable
 from ferembed.runs.exporting import add_int8
 from ferembed.storage import write_json, write_text
 
@@ -130,19 +126,12 @@ def _timed(work: Callable[[Engine], None], engine: Engine) -> float:
 def agreement(recognizer: fe.Recognizer, engines: dict[str, Engine], faces: fe.FaceDataset) -> dict[str, Any]:
     """How far each engine's embeddings are from PyTorch's, and what voters make of them."""
     fresh, found = ~recognizer.copies_in_gallery(faces), {}
-    voters = {
-        "k-NN uncalibrated": recognizer.voters["knn"].estimator_,
-        "k-NN": recognizer.voters["knn"],
-        "vote": recognizer.voters["vote"],
-    }
+    voters = {"k-NN": recognizer.voters["knn"], "vote": recognizer.voters["vote"]}
     pixels = faces.images.astype(np.float32)[:, None] / 255
     floats = engines["torch"].embed(pixels)
-    knn = recognizer.voters["knn"].estimator_
-    answered = knn.predict_proba(floats)
     for name, engine in engines.items():
         embeddings = engine.embed(pixels)
         right = {voter: most_probable(said.predict_proba(embeddings)) == faces.labels for voter, said in voters.items()}
-        right["k-NN, cross-fitted"] = _cross_fitted(knn, answered, knn.predict_proba(embeddings), faces.labels)
         found[name] = {
             "largest_difference": float(np.abs(embeddings - floats).max()),
             "mean_cosine": float((embeddings * floats).sum(axis=1).mean()),
@@ -150,16 +139,6 @@ def agreement(recognizer: fe.Recognizer, engines: dict[str, Engine], faces: fe.F
             "accuracy_without_copies": {voter: float(hits[fresh].mean()) for voter, hits in right.items()},
         }
     return found
-
-
-def _cross_fitted(knn: Any, floats: Floats, asked: Floats, labels: Codes) -> NDArray[np.bool_]:
-    """Whether each face is named rightly by a calibration that the floats' answers to other faces were fitted to."""
-    right = np.zeros(len(labels), bool)
-    method = likeliest_method(floats, labels)
-    for fitted, judged in StratifiedKFold(5, shuffle=True, random_state=0).split(floats, labels):
-        calibrated = CalibratedClassifier.from_answers(knn, floats[fitted], labels[fitted], method)
-        right[judged] = most_probable(calibrated.calibration_(asked[judged])) == labels[judged]
-    return right
 
 
 def document(record: dict[str, Any]) -> str:
@@ -197,12 +176,6 @@ def document(record: dict[str, Any]) -> str:
         ]
         apart = f"{figures['largest_difference']:.1g} | {figures['mean_cosine']:.5f}"
         lines.append(f"| {ENGINES[name]} | {apart} | " + " | ".join(both) + " |")
-    lines += [
-        "",
-        "The shipped calibrations were fitted to what these very faces' floats led to, which any change of an "
-        "embedding undoes in part. What 8 bits themselves cost, the k-NN before its calibration tells, and the "
-        "cross-fitted one, whose calibration was fitted to the floats' answers to the other four fifths of the faces.",
-    ]
     return "\n".join(lines) + "\n"
 
 

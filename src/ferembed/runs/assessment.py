@@ -246,11 +246,13 @@ def compare_answers(first: Answers, second: Answers, *, resamples: int = RESAMPL
     )
 
 
-def cross_fitted(recognizer: Recognizer, answers: Answers) -> dict[str, NDArray[np.float64]]:
+def cross_fitted(
+    recognizer: Recognizer, answers: Answers, *, folds: int = FOLDS, seed: int = 0
+) -> dict[str, NDArray[np.float64]]:
     """Each voter's probabilities of answered faces, by voters that other faces made.
 
-    Each fifth of the faces is asked of voters whose k, calibration and weights the other four fifths decided. The
-    encoder is the same for all, and so is the epoch that validation chose.
+    Each part of the faces is asked of voters whose k, calibration and weights the other parts decided. The encoder is
+    the same for all, and so is the epoch that validation chose.
 
     Parameters
     ----------
@@ -258,6 +260,10 @@ def cross_fitted(recognizer: Recognizer, answers: Answers) -> dict[str, NDArray[
         With the classes it was trained for, none enrolled or forgotten.
     answers : Answers
         Of faces that are not in its gallery.
+    folds : int
+        How many parts the faces are divided into.
+    seed : int
+        Of the division.
 
     Returns
     -------
@@ -268,7 +274,8 @@ def cross_fitted(recognizer: Recognizer, answers: Answers) -> dict[str, NDArray[
     gallery, votes = recognizer.gallery_embeddings, recognizer.voters["knn"].estimator_.gallery_.votes
     codes = class_codes(recognizer.gallery_labels, classes)
     proba: dict[str, NDArray[np.float64]] = {}
-    for fitted, asked in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(answers.embeddings, answers.codes):
+    division = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for fitted, asked in division.split(answers.embeddings, answers.codes):
         held_out = HeldOut(answers.embeddings[fitted], answers.codes[fitted])
         voters = calibrated_voters(head, best_knn(gallery, codes, held_out, votes), held_out)
         for name, voter in voters._asdict().items():

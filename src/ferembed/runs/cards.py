@@ -152,11 +152,14 @@ def _recalls(classes: Mapping[str, ClassMetrics]) -> str:
 
 
 def cross_fitted_figures(
-    recognizer: Recognizer, answers: Answers, views: str
+    recognizer: Recognizer, answers: Answers, views: str, **division: int
 ) -> Iterator[tuple[str, str, str, Metrics]]:
-    """Views, images, voter and its metrics, row by row, of voters that other faces calibrated."""
+    """Views, images, voter and its metrics, row by row, of voters that other faces calibrated.
+
+    The division is that of :func:`~ferembed.runs.assessment.cross_fitted`.
+    """
     names = np.array(answers.classes)[answers.codes]
-    said = cross_fitted(recognizer, answers)
+    said = cross_fitted(recognizer, answers, **division)
     for images, rows in (("all", np.ones(len(names), bool)), ("without copies", answers.fresh)):
         for voter, proba in said.items():
             metrics = evaluate_probabilities(names[rows], proba[rows], answers.classes, resamples=0)
