@@ -1,8 +1,8 @@
 """Which calibration suits the voters: ``python benchmarks/calibrations.py data/fer2013.csv``.
 
 Each is fitted to four fifths of what the shipped softmax head and k-NN say of PublicTest before any calibration, and
-judged on the last; figures are means over several divisions. Beside the ECE of the joint curve stands what it would be if
-labels were drawn from the curve's own probabilities.
+judged on the last; figures are means over several divisions. Beside the ECE of the joint curve stands what it would be
+if labels were drawn from the curve's own probabilities.
 """
 
 from __future__ import annotations
