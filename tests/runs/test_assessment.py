@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from sklearn.model_selection import StratifiedKFold
 from torch.testing import assert_close
 
 from ferembed import DataError, Recognizer, compare, drawn_faces, evaluate
@@ -16,7 +17,7 @@ from ferembed.evaluation.wording import COLLAPSED
 from ferembed.models import Encoder, Network
 from ferembed.report import figures
 from ferembed.runs import figure_tables
-from ferembed.runs.assessment import answer, judge
+from ferembed.runs.assessment import answer, cross_fitted, judge
 
 FACES = drawn_faces(350, image_size=32, seed=4)
 VALIDATION, TEST = FACES.split("validation"), FACES.split("test")
@@ -64,6 +65,16 @@ def test_copies_are_left_out_of_the_second_column(recognizer):
         assert_close(asdict(metrics), asdict(alone.all_images[voter]), rtol=0, atol=1e-6)
     assert_close(asdict(evaluation.retrieval_without_copies), asdict(alone.retrieval), rtol=0, atol=1e-6)
     assert not evaluation.all_images["vote"].intervals
+
+
+def test_each_part_is_asked_of_voters_that_the_other_parts_made(recognizer):
+    answers = answer(recognizer, TEST)
+    said = cross_fitted(recognizer, answers, folds=2, seed=1)
+    for fitted, asked in StratifiedKFold(2, shuffle=True, random_state=1).split(TEST.images, TEST.labels):
+        again = Recognizer.build(untrained(0), FACES.split("train"), TEST.subset(fitted))
+        for voter, proba in said.items():
+            expected = again.voters[voter].predict_proba(answers.embeddings[asked])
+            np.testing.assert_allclose(proba[asked], expected, atol=1e-5)
 
 
 def test_the_gallery_itself_has_no_second_column(recognizer):
