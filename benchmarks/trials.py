@@ -118,12 +118,13 @@ def main() -> None:
     train, validation = half(faces.split("train")), faces.split("validation")
     for seed in options.seeds:
         for name in chosen:
-            rows = read(options.out)
-            if (name, seed) not in {(row["change"], row["seed"]) for row in rows}:
+            if (name, seed) not in {(row["change"], row["seed"]) for row in read(options.out)}:
                 print(f"{name}, seed {seed}", flush=True)
-                rows.append(measure(name, seed, train, validation, options) | describe())
+                row = measure(name, seed, train, validation, options) | describe()
+                # Another process may have measured others meanwhile.
+                rows = [*read(options.out), row]
                 write_json(options.out / "trials.json", {"rows": rows})
-            write_text(options.out / "trials.md", document(rows))
+                write_text(options.out / "trials.md", document(rows))
     print(document(read(options.out)))
 
 
