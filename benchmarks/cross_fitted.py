@@ -1,7 +1,7 @@
 """A recogniser's figures where no face calibrates what it is judged by: voters fitted to four fifths, asked the rest.
 
     python benchmarks/cross_fitted.py small data/fer2013.csv
-    python benchmarks/cross_fitted.py small data/fer2013.csv --folds 2 --divisions 5
+    python benchmarks/cross_fitted.py small data/fer2013.csv --folds 2 --divisions 10
 
 ``ferembed evaluate`` on the validation split judges voters by the faces that chose their k, fitted their calibration
 and weighed their vote, which flatters. Here each fifth of the split is judged by voters that the other four made; the
