@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,8 +18,11 @@ from typing import Any
 
 import numpy as np
 from cleaned_labels import most_frequent
+from lightning.pytorch import Callback, LightningModule, Trainer
 from machine import describe
 from sklearn.model_selection import StratifiedGroupKFold
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 import ferembed as fe
 from ferembed.auditing.labels import out_of_fold_softmax
@@ -66,12 +69,27 @@ def doubted_relabelled(faces: fe.FaceDataset) -> fe.FaceDataset:
     return faces.with_labels(np.where(own >= DOUBT, faces.labels, believed.argmax(axis=1)), faces.classes)
 
 
+class CoarseFirst(Callback):
+    """Scales the faces of the first half of the epochs to 32 pixels."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        def scaled(backbone: nn.Module, images: tuple[Tensor]) -> tuple[Tensor] | None:
+            early = backbone.training and trainer.current_epoch < trainer.max_epochs // 2
+            return (F.interpolate(images[0], (32, 32), mode="bilinear", antialias=True),) if early else None
+
+        self._hook = pl_module.network.encoder.backbone.register_forward_pre_hook(scaled)
+
+    def on_fit_end(self, *_: Any) -> None:
+        self._hook.remove()
+
+
 @dataclass(frozen=True)
 class Change:
     """What a trial does otherwise."""
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
     faces: Callable[[fe.FaceDataset], fe.FaceDataset] | None = None
+    callbacks: Sequence[Callback] = ()
 
 
 CHANGES: dict[str, Change] = {
@@ -99,6 +117,7 @@ CHANGES: dict[str, Change] = {
     "one face a photo": Change(faces=one_face_a_photo),
     "doubted labels left out": Change(faces=doubted_left_out),
     "doubted labels replaced": Change(faces=doubted_relabelled),
+    "32 pixels, then 48": Change(callbacks=[CoarseFirst()]),
 }
 
 
@@ -149,7 +168,7 @@ def measure(
     recipe = fe.Recipe.named("small").override({"epochs": options.epochs, "seed": seed, **change.recipe})
     learnt = change.faces(train) if change.faces else train
     folder = f"{options.epochs}-epochs-{list(CHANGES).index(name)}-seed-{seed}"
-    recognizer = fe.train(recipe, learnt, validation, options.runs / folder)
+    recognizer = fe.train(recipe, learnt, validation, options.runs / folder, callbacks=change.callbacks)
     answers = answer(recognizer, validation)
     names, figures = np.array(answers.classes)[answers.codes], {}
     for voter, proba in cross_fitted(recognizer, answers).items():
