@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shlex
 import sys
 from typing import Any
 
@@ -17,7 +18,7 @@ def describe() -> dict[str, Any]:
     """The command, the processor and the versions that made a benchmark's figures; JSON values."""
     threads = os.environ.get("OMP_NUM_THREADS")
     return {
-        "command": (f"OMP_NUM_THREADS={threads} " if threads else "") + " ".join(["python", *called()]),
+        "command": (f"OMP_NUM_THREADS={threads} " if threads else "") + shlex.join(["python", *called()]),
         "processor": processor(),
         "cpus": len(os.sched_getaffinity(0)),
         "versions": {"python": platform.python_version()} | {n: importlib.metadata.version(n) for n in PACKAGES},

@@ -1,6 +1,7 @@
 """The suite measures, keeps, goes on, and leaves empty what was not run."""
 
 import json
+import shlex
 import sys
 from dataclasses import replace
 from types import ModuleType
@@ -10,6 +11,7 @@ import pytest
 
 pytest.importorskip("benchmarks.suite", reason="the benchmarks are not beside the tests")
 
+from benchmarks.machine import describe
 from benchmarks.suite import records
 from benchmarks.suite.__main__ import main
 from benchmarks.suite.backbones import KhanzadaCNN
@@ -255,6 +257,12 @@ def test_gradients_tell_directions_and_not_contrast():
 
 def test_the_majority_answers_with_the_frequencies():
     assert majority(np.array([0, 1, 1, 1]), 3, 2).tolist() == [[0.25, 0.75, 0.0]] * 2
+
+
+def test_a_recorded_command_runs_again(monkeypatch):
+    arguments = ["benchmarks/trials.py", "--only", "no SupCon", "average*"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert shlex.split(describe()["command"])[-3:] == arguments[1:]
 
 
 @pytest.mark.slow
